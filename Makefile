@@ -1,0 +1,82 @@
+# make demo: build qemu-arm64 with the shipped model, boot it, check its answers.
+# make test: every test; builds and boots a real image.
+# Both install what is missing: apt packages from catalog/host.yaml, and a virtual
+# environment in .venv. The second time that costs nothing.
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+SOURCES := generator tests models
+
+# packages WORDS: Debian packages of the host list that serve one of these words.
+packages = $(shell for word in $(1); do sed -n "s/.*{package: \([^,]*\),.*for: \[[^]]*\b$$word\b.*/\1/p" catalog/host.yaml; done | sort -u)
+DEMO_PACKAGES := $(call packages,debian arm64 venv)
+TEST_PACKAGES := $(call packages,debian arm64 venv test)
+ALL_PACKAGES := $(call packages,debian arm64 arm riscv64 x86_64 venv test)
+
+.PHONY: app-test help demo test test-all lint docs bench setup-demo setup-test setup-all venv clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+demo: setup-demo
+	@$(BIN)/edgeimg verify --board qemu-arm64
+
+test: setup-test lint app-test
+	$(BIN)/pytest -m "not boards"
+
+test-all: setup-all lint app-test
+	$(BIN)/pytest
+
+# Installs the packages that are missing, and says so. $(1): the list.
+define install
+@missing=$$(for package in $(1); do \
+	dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
+if [ -n "$$missing" ]; then \
+	echo "Installing Debian packages:" $$missing; \
+	$(SUDO) apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
+setup-demo:
+	$(call install,$(DEMO_PACKAGES))
+	@$(MAKE) --no-print-directory venv EXTRA=onnx
+
+setup-test:
+	$(call install,$(TEST_PACKAGES))
+	@$(MAKE) --no-print-directory venv EXTRA=dev
+
+setup-all:
+	$(call install,$(ALL_PACKAGES))
+	@$(MAKE) --no-print-directory venv EXTRA=dev
+
+venv: $(VENV)/$(EXTRA).done
+
+$(VENV)/$(EXTRA).done: pyproject.toml tests/constraints.txt
+	@echo "Installing Python packages into $(VENV) ($(EXTRA))"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c tests/constraints.txt -e '.[$(EXTRA)]'
+	@touch $@
+
+lint:
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	shellcheck -x --source-path debian-image $$(git ls-files 'debian-image/*' '.ci/*' | xargs grep -lE '^#!/bin/(busybox )?(sh|bash)|^#!/usr/bin/env (sh|bash)')
+	clang-format --dry-run --Werror $$(git ls-files 'app/*.cc' 'app/*.h')
+
+# The app's own tests on the host, with sanitizers, against the real runtime.
+app-test:
+	tests/app/run $(BIN)/python
+
+docs: venv
+	$(BIN)/python -c 'from edgeimg.manifest.schema import reference; print(reference(), end="")' > docs/manifest.md
+
+# Timings; compare only within one run, on an idle machine.
+bench: setup-demo
+	$(BIN)/python tests/bench/bench.py
+
+clean:
+	rm -rf build $(VENV)

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor.h"
+
+namespace edge_infer {
+
+enum class Color { kGray, kRgb, kBgr };
+enum class Layout { kNhwc, kNchw };
+enum class Resize { kFit, kCrop, kLetterbox, kNone };
+enum class Kernels { kDefault, kReference };
+
+const char* Name(Kernels kernels);
+
+/// How a picture becomes the input tensor.
+struct ImageConfig {
+  Color color = Color::kRgb;
+  Layout layout = Layout::kNhwc;
+  Resize resize = Resize::kFit;
+  int width = 0;     ///< of the tensor, from its shape
+  int height = 0;    ///< of the tensor, from its shape
+  int channels = 0;  ///< 1 or 3, from the colour
+  std::array<double, 3> mean{};
+  std::array<double, 3> std{};
+};
+
+struct InputConfig {
+  TensorSpec tensor;
+  std::optional<ImageConfig> image;  ///< none: a raw tensor
+};
+
+struct OutputConfig {
+  TensorSpec tensor;
+  bool softmax = false;
+  size_t top_k = 0;                 ///< 0: write the values
+  std::vector<std::string> labels;  ///< empty, or one for each element
+};
+
+/// The configuration file; docs/design.md of the project describes it.
+struct Config {
+  std::string name;
+  std::string model;
+  int threads = 1;
+  Kernels kernels = Kernels::kDefault;
+  std::string source;  ///< file, folder, "-", or empty
+  std::vector<InputConfig> inputs;
+  std::vector<OutputConfig> outputs;
+};
+
+/// Reads labels from a file: one a line, `count` of them. Throws ConfigError.
+std::vector<std::string> ReadLabels(const std::string& path, size_t count);
+
+/// Parses the text of a configuration. The first key that is missing, unknown or of the wrong type
+/// throws ConfigError, which names its place as in "inputs[0].image.resize". Label files are read
+/// when `read_labels` is set.
+Config ParseConfig(std::string_view text, bool read_labels = true);
+
+/// ParseConfig of a file; messages begin with its path.
+Config LoadConfig(const std::string& path);
+
+std::vector<TensorSpec> InputSpecs(const Config& config);
+std::vector<TensorSpec> OutputSpecs(const Config& config);
+
+}  // namespace edge_infer

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "bytes.h"
+
+namespace edge_infer {
+
+/// A decoded picture: 8-bit samples, rows from the top, channels interleaved. The vector keeps its
+/// capacity from frame to frame.
+struct Image {
+  int width = 0;
+  int height = 0;
+  int channels = 0;  ///< 1 gray, 3 RGB
+  std::vector<uint8_t> samples;
+
+  /// Sets the size and makes room. Throws as CheckImageSize().
+  void Resize(size_t width, size_t height, int channels);
+};
+
+/// Throws FrameError for an empty picture and for more than 100 megapixels.
+void CheckImageSize(size_t width, size_t height);
+
+/// Decodes a PNM (P2, P3, P5, P6), PNG or JPEG picture, told apart by its first bytes. Anything
+/// truncated, corrupt, unknown or too large throws FrameError.
+void DecodeImage(Bytes encoded, Image* image);
+
+/// Whether the bytes begin like a PNM picture; two are enough.
+bool IsPnm(Bytes encoded);
+
+/// How long the first PNM picture in `encoded` is.
+struct PnmExtent {
+  bool complete = false;  ///< else more bytes are needed to tell
+  size_t size = 0;
+};
+
+/// Throws FrameError for a header that is wrong however it goes on.
+PnmExtent MeasurePnm(Bytes encoded);
+
+void DecodePnm(Bytes encoded, Image* image);
+void DecodePng(Bytes encoded, Image* image);
+void DecodeJpeg(Bytes encoded, Image* image);
+
+}  // namespace edge_infer

@@ -1,0 +1,119 @@
+// edge-infer: runs one model over frames and writes JSON lines.
+
+#include <cstdio>
+#include <exception>
+
+#include "benchmark.h"
+#include "cli.h"
+#include "error.h"
+#include "frames.h"
+#include "json.h"
+#include "log.h"
+#include "output.h"
+#include "session.h"
+
+namespace edge_infer {
+namespace {
+
+// The contract with those who start this program; docs/design.md of the project.
+enum ExitStatus : int { kDone = 0, kNotWritten = 1, kConfiguration = 2, kBrokenFrames = 3 };
+
+void Infer(const Arguments& arguments, const Frame& frame, Session* session, LineWriter* writer,
+           std::string* line) {
+  session->SetInputs(frame.bytes);
+  const double milliseconds = session->Invoke();
+  line->assign("{\"frame\":");
+  AppendString(frame.name, line);
+  *line += ",\"outputs\":";
+  session->AppendOutputs(line);
+  *line += ",\"ms\":";
+  AppendMilliseconds(milliseconds, line);
+  *line += '}';
+  if (!arguments.raw_output.empty()) {
+    for (size_t i = 0; i < session->OutputCount(); ++i) {
+      WriteRawOutput(arguments.raw_output, frame.name, i, session->Output(i));
+    }
+  }
+  writer->Write(line);
+}
+
+/// All frames, or with --benchmark the first good one.
+int RunFrames(const Arguments& arguments, FrameSource* source, Session* session,
+              LineWriter* writer, const StopSignals& signals) {
+  Frame frame;
+  std::string line;
+  bool broken = false;
+  for (;;) {
+    try {
+      if (!source->Next(&frame)) break;
+      if (arguments.benchmark) {
+        session->SetInputs(frame.bytes);
+        break;
+      }
+      Infer(arguments, frame, session, writer, &line);
+    } catch (const FrameError& error) {
+      Log("frame " + frame.name + ": " + error.what());
+      broken = true;
+    }
+  }
+  return broken && !signals.Arrived() ? kBrokenFrames : kDone;
+}
+
+int Run(const Arguments& arguments) {
+  Config config = LoadConfig(arguments.config);
+  config.kernels = arguments.kernels.value_or(config.kernels);
+  config.threads = arguments.threads.value_or(config.threads);
+  std::vector<std::string> inputs = arguments.inputs;
+  if (inputs.empty() && !config.source.empty()) inputs.push_back(config.source);
+  // A benchmark without frames runs on the zeros that the buffers begin with.
+  if (inputs.empty() && !arguments.benchmark) {
+    throw ConfigError("no --input, and no source in the configuration");
+  }
+
+  const StopSignals signals;
+  Timings timings;
+  const double start = Now();
+  Session session(config);
+  timings.load_ms = Now() - start;
+
+  FrameSource source(inputs, session.RawFrameSize(), signals);
+  LineWriter writer(arguments.output);
+  const int status = RunFrames(arguments, &source, &session, &writer, signals);
+  if (arguments.benchmark) {
+    Measure(&session, arguments.warm_up, arguments.iterations, signals, &timings);
+    std::string line = BenchmarkJson(config, std::move(timings));
+    writer.Write(&line);
+  }
+  return status;
+}
+
+int Main(int argc, char** argv) {
+  const Arguments arguments = ParseArguments(argc, argv);
+  if (arguments.help) {
+    std::fputs(kUsage, stdout);
+    return kDone;
+  }
+  if (arguments.version) {
+    std::printf("edge-infer %s (%s %s)\n", EDGE_INFER_VERSION, RuntimeName(),
+                RuntimeVersion().c_str());
+    return kDone;
+  }
+  return Run(arguments);
+}
+
+}  // namespace
+}  // namespace edge_infer
+
+int main(int argc, char** argv) {
+  using namespace edge_infer;  // NOLINT(google-build-using-namespace): its only user
+  try {
+    return Main(argc, argv);
+  } catch (const OutputError& error) {
+    // A reader that closed the pipe has what it wanted.
+    if (!error.closed_pipe) Log(error.what());
+    return kNotWritten;
+  } catch (const std::exception& error) {
+    Log(error.what());
+    return kConfiguration;
+  }
+}

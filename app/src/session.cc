@@ -1,0 +1,63 @@
+#include "session.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "error.h"
+
+namespace edge_infer {
+
+double Now() {
+  const auto time = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double, std::milli>(time).count();
+}
+
+Session::Session(const Config& config) : inputs_(config.inputs.size()) {
+  LoadOptions options;
+  options.threads = config.threads;
+  options.kernels = config.kernels;
+  options.inputs = InputSpecs(config);
+  options.outputs = OutputSpecs(config);
+  if (config.inputs.front().image) {
+    preprocessor_.emplace(config.inputs.front());
+  } else {
+    for (const TensorSpec& input : options.inputs) raw_size_ += ByteSize(input);
+  }
+  for (const OutputConfig& output : config.outputs) postprocessors_.emplace_back(output);
+  model_ = LoadModel(config.model, options);
+}
+
+void Session::SetInputs(Bytes frame) {
+  if (preprocessor_) {
+    DecodeImage(frame, &image_);
+    preprocessor_->Run(image_, model_->Input(0));
+    return;
+  }
+  if (frame.size != raw_size_) {
+    throw FrameError(std::to_string(frame.size) + " bytes, the inputs take " +
+                     std::to_string(raw_size_));
+  }
+  const uint8_t* in = frame.data;
+  for (size_t i = 0; i < inputs_; ++i) {
+    const MutableBytes input = model_->Input(i);
+    std::memcpy(input.data, in, input.size);
+    in += input.size;
+  }
+}
+
+double Session::Invoke() {
+  const double start = Now();
+  model_->Invoke();
+  return Now() - start;
+}
+
+void Session::AppendOutputs(std::string* json) {
+  *json += '[';
+  for (size_t i = 0; i < postprocessors_.size(); ++i) {
+    if (i > 0) *json += ',';
+    postprocessors_[i].AppendJson(model_->Output(i), json);
+  }
+  *json += ']';
+}
+
+}  // namespace edge_infer

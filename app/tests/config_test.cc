@@ -1,0 +1,109 @@
+#include "config.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "error.h"
+
+namespace edge_infer {
+namespace {
+
+using nlohmann::json;
+
+json Example() {
+  return json::parse(R"({
+    "name": "digits", "model": "/m.tflite", "threads": 1, "kernels": "default", "source": "/s",
+    "inputs": [{"name": "image", "type": "int8", "shape": [1, 8, 6, 1],
+                "quantization": {"scale": 0.0039215689, "zero_point": -128},
+                "image": {"color": "gray", "layout": "nhwc", "resize": "fit",
+                          "mean": [0.0], "std": [255.0]}}],
+    "outputs": [{"name": "scores", "type": "int8", "shape": [1, 10],
+                 "quantization": {"scale": 0.00390625, "zero_point": -128},
+                 "softmax": false, "top_k": 3, "labels": null}]})");
+}
+
+std::string ErrorOf(const json& config) {
+  try {
+    ParseConfig(config.dump());
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("the example of the contract") {
+  const Config config = ParseConfig(Example().dump());
+  CHECK(config.name == "digits");
+  REQUIRE(config.inputs.size() == 1);
+  REQUIRE(config.inputs[0].image);
+  CHECK(config.inputs[0].image->height == 8);
+  CHECK(config.inputs[0].image->width == 6);
+  CHECK(config.inputs[0].tensor.quantization->scale == 0.0039215689f);
+  CHECK(config.outputs[0].top_k == 3);
+}
+
+TEST_CASE("optional keys") {
+  json config = Example();
+  for (const char* key : {"softmax", "top_k", "labels"}) config["outputs"][0].erase(key);
+  config["inputs"][0]["image"] = nullptr;
+  config["inputs"][0]["quantization"] = nullptr;
+  CHECK(ErrorOf(config).empty());
+}
+
+TEST_CASE("each mistake is named with its place") {
+  struct Case {
+    const char* pointer;
+    json value;
+    const char* message;
+  };
+  const std::vector<Case> cases = {
+      {"/modle", 1, "modle: not a key"},
+      {"/inputs/0/image/resise", 1, "inputs[0].image.resise: not a key"},
+      {"/outputs/0/topk", 1, "outputs[0].topk: not a key"},
+      {"/threads", "1", "threads: must be a whole number from 1 to 256"},
+      {"/threads", 1.5, "threads: must be a whole number from 1 to 256"},
+      {"/threads", 18446744073709551615u, "threads: must be a whole number from 1 to 256"},
+      {"/kernels", "fast", "kernels: must be one of default, reference"},
+      {"/model", "", "model: must be a string that is not empty"},
+      {"/inputs", json::array(), "inputs: must be a list that is not empty"},
+      {"/inputs/0/type", "int4",
+       "inputs[0].type: must be one of float32, float16, int8, uint8, int16, int32, int64, bool"},
+      {"/inputs/0/shape", json::array({1, -1}), "inputs[0].shape: must have whole numbers from 1"},
+      {"/inputs/0/shape", json::array({1, 8, 6, 3}),
+       "inputs[0].shape: does not fit a picture of 1 channel(s) in this layout, with a batch of 1"},
+      {"/inputs/0/quantization/scale", 0, "inputs[0].quantization.scale: must be above 0 and a float32"},
+      {"/inputs/0/image/std", json::array({0}), "inputs[0].image.std: must not be 0"},
+      {"/inputs/0/image/mean", json::array({0, 0, 0}),
+       "inputs[0].image.mean: must be a list of 1 finite number"},
+      {"/outputs/0/top_k", 11, "outputs[0].top_k: must be a whole number from 0 to 10"},
+      {"/outputs/0/softmax", 1, "outputs[0].softmax: must be true or false"},
+      {"/outputs/0", json::array(), "outputs[0]: must be an object"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.pointer);
+    json config = Example();
+    config[json::json_pointer(c.pointer)] = c.value;
+    CHECK(ErrorOf(config) == c.message);
+  }
+}
+
+TEST_CASE("missing keys and broken text") {
+  json config = Example();
+  config.erase("model");
+  CHECK(ErrorOf(config) == "model: is missing");
+  CHECK_THROWS_AS(ParseConfig("{"), ConfigError);
+  CHECK_THROWS_AS(ParseConfig(""), ConfigError);
+  CHECK_THROWS_AS(ParseConfig("[]"), ConfigError);
+  CHECK_THROWS_AS(ParseConfig(std::string(100000, '[')), ConfigError);
+  CHECK_THROWS_AS(LoadConfig("/does/not/exist"), ConfigError);
+}
+
+TEST_CASE("several inputs are raw") {
+  json config = Example();
+  config["inputs"].push_back(config["inputs"][0]);
+  CHECK(ErrorOf(config) == "inputs[0].image: must be null: the model has several inputs");
+}
+
+}  // namespace
+}  // namespace edge_infer

@@ -1,0 +1,39 @@
+#!/bin/sh
+# build/root.squashfs: the packages, the app, late kernel modules, and root/ over all of it.
+step=rootfs
+. scripts/common.sh
+need mksquashfs squashfs-tools
+
+root=$tmp/root
+cp -a build/base "$root"
+mkdir -p "$root/dev" "$root/proc" "$root/sys" "$root/run" "$root/tmp" "$root/var" "$root/data" "$root/root"
+cp -R build/linux/doc "$root/usr/share/"
+install -m 755 build/edge-infer "$root/usr/bin/edge-infer"
+
+# Busybox is asked for by other names; those that a package brings itself stay.
+while read -r applet; do
+	[ -e "$root/usr/bin/$applet" ] || [ -e "$root/usr/sbin/$applet" ] ||
+		ln -sf busybox "$root/usr/bin/$applet"
+done <scripts/applets
+ln -sf ../bin/busybox "$root/usr/sbin/init"
+
+if [ -e initramfs/modules-late ]; then
+	scripts/modules.sh initramfs/modules-late "$root/usr/lib/modules/edgeimg"
+fi
+
+# Links in the overlay stay links; who may write a file here says nothing about the device.
+cp -R --no-dereference --preserve=links root/. "$root/"
+find "$root" -type d -exec chmod 755 {} +
+find "$root" -type f -exec chmod u+rw,go+r,go-w,u-s,g-s {} +
+find "$root" -type f -perm -u+x -exec chmod 755 {} +
+chmod 1777 "$root/tmp"
+chmod 700 "$root/root"
+for secret in etc/shadow etc/edgeimg/authorized_keys; do
+	[ ! -e "$root/$secret" ] || chmod 600 "$root/$secret"
+done
+
+# SOURCE_DATE_EPOCH and -all-time exclude each other; only the latter mends all times.
+env -u SOURCE_DATE_EPOCH mksquashfs "$root" "$tmp/root.squashfs" -comp zstd -b 256K -all-root -no-xattrs \
+	-mkfs-time "$SOURCE_DATE_EPOCH" -all-time "$SOURCE_DATE_EPOCH" -noappend -no-progress -quiet
+mv "$tmp/root.squashfs" build/root.squashfs
+done_with

@@ -1,0 +1,26 @@
+"""The build systems: a module each, behind a Protocol, in one dict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from edgeimg.builders import debian
+from edgeimg.builders.image import Image
+from edgeimg.events import Report
+from edgeimg.plan.plan import Plan
+from edgeimg.prepare.inputs import Inputs
+from edgeimg.render.tree import Tree
+
+
+class Builder(Protocol):
+    """What a build system's module offers."""
+
+    def render(self, plan: Plan, inputs: Inputs) -> Tree:
+        """The project, in memory."""
+
+    def build(self, plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
+        """Builds the emitted project in `folder`."""
+
+
+BUILDERS: dict[str, Builder] = {"debian": debian}

@@ -1,0 +1,96 @@
+"""Drives the emitted project's own Makefile; its lines become events."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from edgeimg.builders.debian.render import command_line
+from edgeimg.builders.image import Image
+from edgeimg.cache import Cache
+from edgeimg.errors import InternalError
+from edgeimg.events import Log, Progress, Report, Step
+from edgeimg.plan.plan import Plan
+from edgeimg.process import last_lines, run
+
+FETCH = re.compile(r"edgeimg: fetch (\d+)/(\d+) (\S+)")
+STEP = re.compile(r"edgeimg: step (\S+)")
+ERROR = re.compile(r"edgeimg: ([a-z]+: .*)")
+
+# What the project's programs may see of our environment: no virtual environment, no flags.
+KEPT = ("HOME", "USER", "TERM", "LANG", "TMPDIR", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+
+
+def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
+    """Runs `make` in the emitted project.
+
+    Raises:
+        InternalError: a step failed; its message, and where the log is.
+    """
+    log = folder / "build" / "edgeimg.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    downloads = Cache().downloads
+    with log.open("w", encoding="utf-8", errors="replace") as file:
+
+        def on_line(line: str) -> None:
+            file.write(f"{line}\n")
+            _report(line, report)
+
+        args = ["make", "-C", str(folder), "--no-print-directory", f"-j{os.cpu_count() or 1}"]
+        args += [f"DOWNLOADS={downloads}"]
+        if offline:
+            args += ["MIRROR=file:///nonexistent"]
+        done = run(args, env=_environment(), check=False, on_line=on_line)
+    if done.status != 0:
+        raise _failure(done.stdout + done.stderr, log, offline)
+    return image(plan, folder)
+
+
+def image(plan: Plan, folder: Path) -> Image:
+    """The image that a build in `folder` made."""
+    images = folder / "build" / "images"
+    disk = images / f"{plan.product}.img"
+    compressed = disk.with_name(f"{disk.name}.zst")
+    root = folder / "build" / "root.squashfs"
+    return Image(
+        disk=disk,
+        compressed=compressed,
+        kernel=images / "kernel",
+        initrd=images / "initrd.img",
+        root=root,
+        cmdline=command_line(plan),
+        shown=(("disk image", disk), ("compressed", compressed), ("root file system", root)),
+    )
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key in KEPT or "proxy" in key.lower()}
+    return {**kept, "PATH": _plain_path()}
+
+
+def _plain_path() -> str:
+    """PATH without the virtual environment that we may run in."""
+    ours = os.environ.get("VIRTUAL_ENV", "")
+    parts = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    kept = [part for part in parts if part and not (ours and part.startswith(ours))]
+    return os.pathsep.join(kept)
+
+
+def _report(line: str, report: Report) -> None:
+    if fetch := FETCH.match(line):
+        report(Progress(name="fetch", done=int(fetch[1]), total=int(fetch[2]), detail=fetch[3]))
+    elif step := STEP.match(line):
+        report(Step(name=step[1]))
+    else:
+        report(Log(line=line))
+
+
+def _failure(text: str, log: Path, offline: bool) -> InternalError:
+    from edgeimg.manifest.load import shown
+
+    said = [match[1] for line in text.splitlines() if (match := ERROR.match(line))]
+    said = [line for line in said if not line.startswith(("step", "fetch: step"))]
+    message = said[0] if said else last_lines(text, 3).replace("\n", "; ")
+    hint = "Without --offline it is fetched. " if offline and "fetch" in message else ""
+    return InternalError(f"the build failed: {message}", hint=f"{hint}Log: {shown(log)}.")

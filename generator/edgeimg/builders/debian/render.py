@@ -1,0 +1,167 @@
+"""Plan, Inputs -> Tree: the emitted debian project (docs/design.md)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from edgeimg.manifest.product import Option
+from edgeimg.plan.models import read_labels
+from edgeimg.plan.plan import Plan, PlannedFeature
+from edgeimg.prepare.inputs import Inputs
+from edgeimg.prepare.lock import Lock
+from edgeimg.render.app_config import app_config_text, labels_file, model_file, model_folder
+from edgeimg.render.environment import render as render_template
+from edgeimg.render.environment import shell_value
+from edgeimg.render.tree import Copy, Text, Tree
+from edgeimg.resources import data
+
+# The partition UUIDs derive from the product's name: the same product, the same disk.
+SEED = uuid.UUID("5b0a3a4e-6f0e-5c55-9a55-6d1d4c1d7f10")
+# The folders of `debian-image/` that every project has.
+PLAIN = ("scripts", "initramfs", "root")
+# Parts of the app that only its own tests need.
+APP_TESTS = ("tests/", "fuzz/")
+
+
+def render(plan: Plan, inputs: Inputs) -> Tree:
+    """The project as a tree of files.
+
+    Raises:
+        ValueError: text that a format cannot quote; the manifests refuse such text.
+    """
+    tree = Tree()
+    plain = data("debian-image")
+    tree.add("Makefile", Copy(source=plain / "Makefile"))
+    for folder in PLAIN:
+        tree.copy_folder(plain / folder, folder)
+    _add_app(tree, plan)
+    _add_lock(tree, plan, inputs.lock)
+    _add_configuration(tree, plan)
+    _add_features(tree, plan)
+    _add_models(tree, plan)
+    if plan.overlay is not None:
+        tree.copy_folder(plan.overlay, "root", replace=True)
+    return tree
+
+
+def command_line(plan: Plan) -> str:
+    """The kernel command line."""
+    return " ".join(plan.debian.kernel_args)
+
+
+def _header(plan: Plan) -> str:
+    return f"Made by edgeimg from {', '.join(plan.manifests)}."
+
+
+def _add_app(tree: Tree, plan: Plan) -> None:
+    shipped = plan.app_source == data("app")
+    whole = Tree()
+    whole.copy_folder(plan.app_source, "app")
+    for path, entry in whole.files.items():
+        if not (shipped and path.removeprefix("app/").startswith(APP_TESTS)):
+            tree.add(path, entry)
+
+
+def _add_lock(tree: Tree, plan: Plan, lock: Lock) -> None:
+    assert lock.debian is not None
+    packages = [
+        (one.role, one.name, one.version, one.repository, one.path, str(one.size), one.sha256)
+        for one in lock.debian.packages
+    ]
+    member = plan.runtime.wheel.member if plan.runtime.wheel else ""
+    wheels = [
+        (one.name, one.version, one.file, member, one.url, str(one.size), one.sha256)
+        for one in lock.wheels
+    ]
+    tree.add("lock/packages.tsv", Text(content=_table(packages)))
+    tree.add("lock/wheels.tsv", Text(content=_table(wheels)))
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    return "".join("\t".join(row) + "\n" for row in sorted(rows))
+
+
+def _add_configuration(tree: Tree, plan: Plan) -> None:
+    context = _context(plan)
+    for name in ("README.md", "config.mk", "genimage.cfg"):
+        tree.add(name, Text(content=render_template("debian", name, context)))
+    tree.add("initramfs/modules", Text(content=_lines(plan.debian.modules)), replace=True)
+    modes = " ".join(plan.runtime.kernel_modes)
+    tree.add(
+        "root/etc/edgeimg/verify.conf", Text(content=f"KERNELS={shell_value(modes)}\n"), replace=True
+    )
+    tree.add("root/etc/hostname", Text(content=f"{plan.product}\n"), replace=True)
+
+
+def _lines(words: tuple[str, ...]) -> str:
+    return "".join(f"{word}\n" for word in words)
+
+
+def _context(plan: Plan) -> dict[str, Any]:
+    runtime = plan.runtime
+    variables = {
+        "PRODUCT": plan.product,
+        "BOARD": plan.board.name,
+        "ARCHITECTURE": plan.architecture.debian,
+        "GNU_TRIPLET": plan.architecture.gnu,
+        "EFI_LOADER": plan.architecture.efi_loader,
+        "EFI_STUB": plan.architecture.efi_stub,
+        "KERNEL_ARGS": command_line(plan),
+        "RUNTIME": runtime.adapter,
+        "RUNTIME_LIBRARY": runtime.library,
+        "RUNTIME_INCLUDE": runtime.include,
+        "APP_SOURCE": "app",
+        "MIRROR": plan.debian.mirror or "",
+        "SNAPSHOT_MIRROR": plan.debian.snapshot_mirror or "",
+        "DATA_MIB": str(plan.data_mib),
+        "PARTITION_SEED": str(uuid.uuid5(SEED, plan.product)),
+    }
+    names = ("disk", "esp", "rootfs-a", "rootfs-b", "data")
+    return {
+        "plan": plan,
+        "header": _header(plan),
+        "product": plan.product,
+        "variables": list(variables.items()),
+        "uuids": {name: str(uuid.uuid5(SEED, f"{plan.product} {name}")) for name in names},
+    }
+
+
+def _add_features(tree: Tree, plan: Plan) -> None:
+    for feature in plan.features:
+        if feature.folder is not None:
+            tree.copy_folder(feature.folder, "root", replace=True)
+        if feature.options:
+            path = f"root/etc/edgeimg/{feature.name}.conf"
+            tree.add(path, Text(content=_configuration(plan, feature)), replace=True)
+        for name, content in sorted(feature.texts.items()):
+            tree.add(f"root/etc/edgeimg/{name}", Text(content=content), replace=True)
+
+
+def _configuration(plan: Plan, feature: PlannedFeature) -> str:
+    """Shell assignments, one an option, for the feature's own scripts."""
+    lines = [f"# {_header(plan)}"]
+    for name, value in sorted(feature.options.items()):
+        lines.append(f"{name.upper().replace('-', '_')}={shell_value(_text(value))}")
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: Option) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _add_models(tree: Tree, plan: Plan) -> None:
+    for model in plan.models:
+        config = app_config_text(model, plan.threads)
+        tree.add(f"root/etc/edge-infer/{model.name}.json", Text(content=config))
+        source = Copy(source=model.path, sha256=model.info.sha256)
+        tree.add(f"root/{model_file(model)}", source)
+        for index, output in enumerate(model.outputs):
+            if output.labels is not None:
+                lines = "".join(f"{line}\n" for line in read_labels(output.labels))
+                tree.add(f"root/{labels_file(model, index)}", Text(content=lines))
+        for sample in model.samples:
+            path = f"root/{model_folder(model)}/samples/{sample.name}"
+            tree.add(path, Copy(source=sample.path, sha256=sample.sha256))

@@ -1,0 +1,165 @@
+"""The catalogue: runtimes, features, architectures and builders, as data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from edgeimg.manifest.base import (
+    InsidePath,
+    Manifest,
+    Name,
+    PackageName,
+    Sha256,
+    Text,
+    Version,
+    Word,
+)
+from edgeimg.manifest.product import Option
+
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+
+
+class Refusal(Manifest):
+    """Versions that must not be used, and why."""
+
+    versions: str = Field(description="Version specifier, such as `>=1.30`.")
+    reason: Text = Field(description="Why not.")
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
+class WheelPin(Manifest):
+    """A wheel that carries the runtime's shared library."""
+
+    file: Word = Field(description="File name of the wheel.")
+    sha256: Sha256 = Field(description="Of the wheel.")
+    machine: Word = Field(description="The machine of its platform tag, such as `aarch64`.")
+    member: InsidePath = Field(description="The library's path in the wheel.")
+    glibc: Number = Field(description="The oldest C library it runs with.")
+
+
+class Release(Manifest):
+    """One version of a runtime."""
+
+    version: Number
+    wheels: dict[str, WheelPin] = Field(description="By architecture.")
+    source: Text = Field(description="Where the pins come from.")
+    checked: Text = Field(description="When and how they were checked.")
+
+
+class DistributionPackage(Manifest):
+    """The runtime as the distribution packages it."""
+
+    version: Number
+    packages: tuple[PackageName, ...] = Field(description="For the root file system.")
+    library: InsidePath = Field(description="Where the library lies in the root file system.")
+    needs_cpu_features: tuple[Word, ...] = Field(default=(), description="Of the board's CPU.")
+
+
+class RuntimeDebian(Manifest):
+    """The runtime in the debian builder."""
+
+    library: InsidePath = Field(description="Where a wheel's library goes in the root.")
+    sysroot: tuple[PackageName, ...] = Field(default=(), description="Headers for the adapter.")
+    include: InsidePath | None = Field(default=None, description="Header folder in the sysroot.")
+    distribution: dict[str, DistributionPackage] = Field(
+        default_factory=dict, description="By architecture, where there is no wheel."
+    )
+
+
+class Runtime(Manifest):
+    """What executes models on the device."""
+
+    version: Version
+    name: Name
+    summary: Text
+    homepage: Text
+    license: Text
+    adapter: Name = Field(description="The app's adapter, `app/src/runtime/<adapter>.cc`.")
+    formats: tuple[Name, ...] = Field(description="Model formats, by file extension.")
+    kernel_modes: tuple[Literal["reference", "default"], ...] = Field(
+        description="Modes that the golden outputs are compared in."
+    )
+    host: Name = Field(description="The host interpreter, a module of `edgeimg.prepare.hosts`.")
+    package: Word = Field(description="The Python package of the host interpreter and the wheels.")
+    releases: tuple[Release, ...] = Field(min_length=1, description="Newest wanted first.")
+    refuse: tuple[Refusal, ...] = Field(default=())
+    debian: RuntimeDebian
+
+
+class FeatureOption(Manifest):
+    """An option of a feature."""
+
+    type: Literal["text", "choice", "whole", "flag", "words", "files"] = Field(
+        description="`files`: paths, or lines of text; their content is put in one file."
+    )
+    description: Text
+    default: Option | None = Field(default=None, description="Absent: the option is required.")
+    choices: tuple[str, ...] = Field(default=(), description="Of a `choice`.")
+    pattern: str | None = Field(default=None, description="What a text or each word matches.")
+
+
+class FeatureDebian(Manifest):
+    """The feature in the debian builder."""
+
+    packages: tuple[PackageName, ...] = ()
+    files: InsidePath | None = Field(
+        default=None, description="Folder below `debian-image/features` laid over the root."
+    )
+    modules: tuple[Word, ...] = Field(default=(), description="Kernel modules it loads.")
+    kernel_args: tuple[Word, ...] = ()
+
+
+class Feature(Manifest):
+    """An option of the image."""
+
+    version: Version
+    name: Name
+    summary: Text
+    options: dict[Name, FeatureOption] = Field(default_factory=dict)
+    needs: tuple[Name, ...] = Field(default=(), description="Other features that it needs.")
+    conflicts: tuple[Name, ...] = Field(default=(), description="Features that exclude it.")
+    debian: FeatureDebian
+
+
+class Architecture(Manifest):
+    """What the field calls one architecture."""
+
+    debian: Word = Field(description="Debian's name.")
+    gnu: Word = Field(description="GNU triplet.")
+    machine: Word = Field(description="The machine as `uname -m` and wheels call it.")
+    efi_loader: Word = Field(description="File name that UEFI looks for on a medium.")
+    efi_stub: Word = Field(description="The EFI stub that a UKI begins with.")
+
+
+class Architectures(Manifest):
+    """`catalog/architectures.yaml`."""
+
+    version: Version
+    architectures: dict[str, Architecture]
+
+
+class Repository(Manifest):
+    """One archive of the distribution."""
+
+    name: Word = Field(description="Its folder below the mirror.")
+    suite: Word
+    components: tuple[Word, ...]
+
+
+class DebianDistribution(Manifest):
+    """`catalog/debian.yaml`: what the debian builder composes from."""
+
+    version: Version
+    suite: Word
+    glibc: Number = Field(description="C library of the suite.")
+    repositories: tuple[Repository, ...]
+    keyring: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9./_-]+$")]
+    root: tuple[PackageName, ...] = Field(description="In every root file system.")
+    boot: tuple[PackageName, ...] = Field(description="The EFI stub.")
+    initramfs: tuple[PackageName, ...] = Field(description="The static shell.")
+    sysroot: tuple[PackageName, ...] = Field(description="What the app is compiled against.")
+    modules: tuple[Word, ...] = Field(description="Kernel modules of every initramfs.")
+    kernel_args: tuple[Word, ...] = Field(description="On every kernel command line.")

@@ -1,0 +1,118 @@
+"""generate, build: from the plan to a project, from the project to an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from edgeimg.cli import options
+from edgeimg.cli.draw import Drawer, Format
+from edgeimg.cli.plan import resolved
+
+if TYPE_CHECKING:
+    from edgeimg.builders.image import Image
+    from edgeimg.events import Report
+    from edgeimg.manifest.select import Selection
+    from edgeimg.plan.plan import Plan
+    from edgeimg.render.write import Written
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(generate)
+    app.command()(build)
+
+
+def generated(
+    chosen: Selection, plan: Plan, folder: Path, *, locked: bool, offline: bool, report: Report
+) -> Written:
+    """Emits the project, with a lock that is made when it is missing."""
+    from edgeimg.builders import BUILDERS
+    from edgeimg.prepare.inputs import prepare
+    from edgeimg.render.write import write
+
+    inputs = prepare(plan, chosen.lock, locked=locked, offline=offline, report=report)
+    return write(BUILDERS[plan.builder].render(plan, inputs), folder)
+
+
+def built(
+    chosen: Selection, plan: Plan, folder: Path, *, locked: bool, offline: bool, report: Report
+) -> Image:
+    """Emits the project and builds it. The caller holds the project's lock."""
+    from edgeimg.builders import BUILDERS
+
+    generated(chosen, plan, folder, locked=locked, offline=offline, report=report)
+    return BUILDERS[plan.builder].build(plan, folder, offline=offline, report=report)
+
+
+def generate(
+    file: options.File = None,
+    board: options.Board = None,
+    model: options.Models = None,
+    builder: options.Builder = None,
+    settings: options.Settings = None,
+    project: options.Project = None,
+    locked: options.Locked = False,
+    offline: options.Offline = False,
+    output: options.Output = Format.text,
+) -> None:
+    """Emit the project: complete, readable, and buildable without edgeimg."""
+    from edgeimg.builders.image import holding
+    from edgeimg.manifest.load import shown
+
+    chosen = options.selection(file, board, model, builder, settings)
+    plan = resolved(chosen)
+    folder = project or chosen.project
+    with Drawer(output) as drawer, holding(folder):
+        done = generated(
+            chosen, plan, folder, locked=locked, offline=offline, report=drawer.report
+        )
+    if output is Format.text:
+        print(f"{shown(folder)}: {done.files} files, {len(done.changed)} written, "
+              f"{len(done.removed)} removed")
+        print(f"Build it with `make -C {shown(folder)}`, or with `edgeimg build`.")
+    drawer.result({"project": str(folder), "files": done.files, "changed": list(done.changed),
+                   "removed": list(done.removed)})
+
+
+def build(
+    file: options.File = None,
+    board: options.Board = None,
+    model: options.Models = None,
+    builder: options.Builder = None,
+    settings: options.Settings = None,
+    project: options.Project = None,
+    locked: options.Locked = False,
+    offline: options.Offline = False,
+    verbose: options.Verbose = False,
+    output: options.Output = Format.text,
+) -> None:
+    """Build the flashable disk image."""
+    from edgeimg.builders.image import check_budgets, holding
+
+    chosen = options.selection(file, board, model, builder, settings)
+    plan = resolved(chosen)
+    folder = project or chosen.project
+    with Drawer(output, logs=verbose) as drawer, holding(folder):
+        image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
+        check_budgets(plan.budgets, image)
+    if output is Format.text:
+        print_image(image)
+    drawer.result(image_result(image))
+
+
+def print_image(image: Image) -> None:
+    """Where the image lies and how large it is."""
+    from edgeimg.manifest.load import shown
+
+    for name, path in image.shown:
+        print(f"{path.stat().st_size / 1e6:8.1f} MB  {shown(path)}  ({name})")
+
+
+def image_result(image: Image) -> dict[str, Any]:
+    return {
+        "image": str(image.disk),
+        "files": {name: {"path": str(path), "bytes": path.stat().st_size}
+                  for name, path in image.shown},
+    }

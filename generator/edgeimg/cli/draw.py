@@ -1,0 +1,145 @@
+"""Drawing: bars, colour and tables on a terminal; plain lines in a pipe; JSON.
+
+Results go to standard output; progress and diagnostics go to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from types import TracebackType
+from typing import IO, Any
+
+from edgeimg.errors import EdgeimgError, UserErrors
+from edgeimg.events import Event, Log, Progress, Step
+
+
+class Format(StrEnum):
+    """How a command answers."""
+
+    text = "text"
+    json = "json"
+    ndjson = "ndjson"
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def colored(text: str, style: str, stream: IO[str]) -> str:
+    """The text in colour where there is a terminal that wants it."""
+    codes = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2", "cyan": "36"}
+    if not is_terminal(stream) or os.environ.get("NO_COLOR"):
+        return text
+    return f"\033[{codes[style]}m{text}\033[0m"
+
+
+class Drawer:
+    """Draws events while it is entered. `report` is the callback for the steps."""
+
+    def __init__(self, output: Format, *, logs: bool = False) -> None:
+        self.output = output
+        self.logs = logs
+        self.live = output is Format.text and is_terminal(sys.stderr)
+        self.began = time.monotonic()
+        self.status = ""
+
+    def __enter__(self) -> Drawer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._erase()
+
+    def report(self, event: Event) -> None:
+        if self.output is Format.ndjson:
+            self._line({"event": type(event).__name__.lower(), **vars(event)})
+        elif self.output is Format.text:
+            self._draw(event)
+
+    def _draw(self, event: Event) -> None:
+        match event:
+            case Step():
+                detail = f" {event.detail}" if event.detail else ""
+                seconds = f"{time.monotonic() - self.began:6.1f} s"
+                self._say(f"{colored(seconds, 'dim', sys.stderr)}  {event.name}{detail}")
+            case Progress() if self.live:
+                filled = 24 * event.done // max(event.total, 1)
+                bar = colored("━" * filled, "cyan", sys.stderr) + "─" * (24 - filled)
+                self._live(f"{bar} {event.done}/{event.total} {event.name} {event.detail}")
+            case Log() if self.logs:
+                self._say(event.line)
+            case Log() if self.live:
+                self._live(colored(event.line, "dim", sys.stderr))
+            case _:
+                pass
+
+    def _say(self, text: str) -> None:
+        self._erase()
+        print(text, file=sys.stderr, flush=True)
+
+    def _live(self, text: str) -> None:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
+        # Colour codes count for nothing on the screen; allow for the two of a bar.
+        room = width + (18 if "\033" in text else 0)
+        self._erase()
+        self.status = text[:room]
+        print(f"\r{self.status}\033[0m", end="", file=sys.stderr, flush=True)
+
+    def _erase(self) -> None:
+        if self.status:
+            print("\r\033[2K", end="", file=sys.stderr, flush=True)
+            self.status = ""
+
+    def _line(self, value: dict[str, Any]) -> None:
+        print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+
+    def result(self, value: dict[str, Any]) -> None:
+        """The command's one object, for machines; text output prints its own."""
+        self._erase()
+        if self.output is Format.json:
+            print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        elif self.output is Format.ndjson:
+            self._line({"event": "result", **value})
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output: drawn on a terminal, aligned plain text in a pipe."""
+    if is_terminal(sys.stdout):
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        drawn = Table(title=title or None, title_justify="left", title_style="bold")
+        for column in columns:
+            drawn.add_column(column, overflow="fold")
+        for row in rows:
+            drawn.add_row(*(Text(cell, style=_cell_style(cell)) for cell in row))
+        Console().print(drawn)
+        return
+    widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
+    if title:
+        print(title)
+    for row in (columns, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _cell_style(cell: str) -> str:
+    return {"ok": "green", "exact": "green", "FAIL": "bold red", "missing": "bold red"}.get(cell, "")
+
+
+def draw_error(error: EdgeimgError, output: Format) -> None:
+    """One line an error on standard error; an object for machines on standard output."""
+    errors = error.errors if isinstance(error, UserErrors) else (error,)
+    if output is not Format.text:
+        found = [one.as_json() for one in errors]
+        print(json.dumps({"event": "error", "errors": found}, ensure_ascii=False), flush=True)
+    for one in errors:
+        word = colored("error:", "red", sys.stderr)
+        print(f"{word} {one}", file=sys.stderr, flush=True)

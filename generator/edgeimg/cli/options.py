@@ -1,0 +1,70 @@
+"""Options that several verbs share, and the product that they name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeimg.cli.draw import Format
+
+if TYPE_CHECKING:
+    from edgeimg.manifest.select import Selection
+
+PRODUCT = "Product"
+
+File = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", help="Product file; default: edgeimg.yaml here or above.",
+                 rich_help_panel=PRODUCT),
+]
+Board = Annotated[
+    str | None,
+    typer.Option("--board", "-b", help="Board, by name or path of its YAML.",
+                 rich_help_panel=PRODUCT),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="Model, by name or path of its manifest; may be repeated.",
+                 rich_help_panel=PRODUCT),
+]
+Builder = Annotated[
+    str | None,
+    typer.Option("--builder", help="Build system: debian, buildroot or yocto.",
+                 rich_help_panel=PRODUCT),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Set a key of the product, as key=value; may be repeated.",
+                 rich_help_panel=PRODUCT),
+]
+Output = Annotated[
+    Format, typer.Option("--output", help="How to answer: text, one JSON object, or NDJSON events.")
+]
+Project = Annotated[
+    Path | None,
+    typer.Option("--project", "-p", help="Folder of the emitted project; default: build/<product>-<board>."),
+]
+Locked = Annotated[bool, typer.Option("--locked", help="Refuse to make or renew the lock.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use no network; what is missing is an error.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the output of what is driven.")]
+
+
+def selection(
+    file: Path | None,
+    board: str | None,
+    models: list[str] | None,
+    builder: str | None,
+    settings: list[str] | None,
+) -> Selection:
+    """The product that the options name; what was assumed is said first."""
+    from edgeimg.manifest.select import select
+
+    chosen = select(
+        file=file, board=board, models=models or (), builder=builder, settings=settings or ()
+    )
+    if chosen.note:
+        print(chosen.note, file=sys.stderr, flush=True)
+    return chosen

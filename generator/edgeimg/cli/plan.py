@@ -1,0 +1,123 @@
+"""check, plan, lock: what is decided before anything is built."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from edgeimg.cli import options
+from edgeimg.cli.draw import Drawer, Format, colored, table
+
+if TYPE_CHECKING:
+    from edgeimg.manifest.select import Selection
+    from edgeimg.plan.plan import Plan
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command("plan")(show)
+    app.command()(lock)
+
+
+def resolved(chosen: Selection) -> Plan:
+    """The plan of the chosen product."""
+    from edgeimg.cache import Cache
+    from edgeimg.plan.resolve import resolve
+
+    return resolve(chosen.product, chosen.source, Cache().folder("models"))
+
+
+def check(
+    file: options.File = None,
+    board: options.Board = None,
+    model: options.Models = None,
+    builder: options.Builder = None,
+    settings: options.Settings = None,
+    output: options.Output = Format.text,
+) -> None:
+    """Check the manifests and that everything fits; fetch and write nothing."""
+    chosen = options.selection(file, board, model, builder, settings)
+    plan = resolved(chosen)
+    models = ", ".join(one.name for one in plan.models)
+    if output is Format.text:
+        word = colored("ok", "green", sys.stdout)
+        print(f"{word}: {plan.product}: {models} on {plan.board.name} with "
+              f"{plan.runtime.name} {plan.runtime.version}, built by {plan.builder}")
+    Drawer(output).result({"ok": True, "product": plan.product, "board": plan.board.name,
+                           "models": [one.name for one in plan.models],
+                           "runtime": plan.runtime.name, "builder": plan.builder})
+
+
+def show(
+    file: options.File = None,
+    board: options.Board = None,
+    model: options.Models = None,
+    builder: options.Builder = None,
+    settings: options.Settings = None,
+    output: options.Output = Format.text,
+) -> None:
+    """Show every decision: board, runtime, models, features, packages."""
+    chosen = options.selection(file, board, model, builder, settings)
+    plan = resolved(chosen)
+    summary = _summary(plan)
+    if output is Format.text:
+        rows = [[key, _cell(value)] for key, value in summary.items() if value not in ("", [], {})]
+        table(plan.product, ["what", "decision"], rows)
+        for shadow in plan.shadows:
+            print(f"{shadow.kind} {shadow.name}: {shadow.used} hides {shadow.hidden}")
+    Drawer(output).result(summary)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {_cell(inner)}" for key, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_cell(inner) for inner in value)
+    return str(value)
+
+
+def _summary(plan: Plan) -> dict[str, Any]:
+    runtime = plan.runtime
+    return {
+        "board": plan.board.name,
+        "architecture": plan.board.architecture,
+        "builder": plan.builder,
+        "runtime": f"{runtime.name} {runtime.version}",
+        "runtime from": runtime.wheel.file if runtime.wheel else ", ".join(runtime.packages),
+        "kernel modes": list(runtime.kernel_modes),
+        "models": [f"{one.name} ({one.info.format}, {one.info.size:,} bytes)" for one in plan.models],
+        "threads": plan.threads,
+        "features": [one.name for one in plan.features],
+        "root packages": list(plan.debian.packages["root"]),
+        "kernel": plan.debian.packages["kernel"][0],
+        "kernel modules": list(plan.debian.modules),
+        "kernel arguments": list(plan.debian.kernel_args),
+        "overlay": str(plan.overlay or ""),
+        "app": str(plan.app_source),
+        "shadows": [f"{one.kind} {one.name}" for one in plan.shadows],
+    }
+
+
+def lock(
+    file: options.File = None,
+    board: options.Board = None,
+    model: options.Models = None,
+    builder: options.Builder = None,
+    settings: options.Settings = None,
+    output: options.Output = Format.text,
+) -> None:
+    """Write the lock anew: exact packages and wheels, by hash."""
+    from edgeimg.prepare.inputs import renew_lock
+
+    chosen = options.selection(file, board, model, builder, settings)
+    plan = resolved(chosen)
+    with Drawer(output) as drawer:
+        made = renew_lock(plan, chosen.lock, drawer.report)
+    if output is Format.text:
+        from edgeimg.manifest.load import shown
+
+        packages = len(made.debian.packages) if made.debian else 0
+        print(f"{shown(chosen.lock)}: {packages} packages, {len(made.wheels)} wheels")
+    drawer.result({"lock": str(chosen.lock), "wheels": len(made.wheels)})

@@ -1,0 +1,129 @@
+"""init, doctor, schema, cache: around the work."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeimg.cli import options
+from edgeimg.cli.draw import Drawer, Format, table
+from edgeimg.errors import UserError, did_you_mean
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command()(doctor)
+    app.command()(schema)
+    app.command()(cache)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write edgeimg.yaml.")] = Path(),
+    board: options.Board = None,
+    model: options.Models = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the product.")] = None,
+    non_interactive: Annotated[
+        bool, typer.Option("--non-interactive", help="Ask nothing; take options and defaults.")
+    ] = False,
+) -> None:
+    """Write a commented edgeimg.yaml."""
+    from edgeimg.cache import write_atomic
+    from edgeimg.catalog.search import Catalog
+    from edgeimg.manifest.load import shown
+    from edgeimg.manifest.select import FILE_NAME
+    from edgeimg.manifest.starter import starter
+
+    path = folder / FILE_NAME
+    if path.exists():
+        raise UserError("exists already", place=shown(path), hint="It was not touched.")
+    catalog = Catalog()
+    boards = catalog.names("board")
+    models = ",".join(model or ())
+    if not non_interactive:
+        if not sys.stdin.isatty():
+            raise UserError(
+                "there is nobody to ask", hint="Give --non-interactive, --board and --model."
+            )
+        print(f"Boards: {', '.join(boards)}")
+        board = board or typer.prompt("Board", default="qemu-arm64")
+        models = models or typer.prompt("Model (name, or path of a manifest)", default="digits")
+        name = name or typer.prompt("Name of the product", default=folder.resolve().name.lower())
+    text = starter(
+        name=name or Path((models or "digits").split(",")[0]).stem,
+        board=board or "qemu-arm64",
+        models=(models or "digits").split(","),
+    )
+    if "/" not in (board or "") and board and board not in boards:
+        raise UserError(f"no board '{board}'", place="--board", hint=did_you_mean(board, boards))
+    write_atomic(path, text.encode())
+    print(f"{shown(path)} is written. Next: `edgeimg check`, then `edgeimg verify`.")
+
+
+def doctor(
+    needed: Annotated[
+        list[str] | None,
+        typer.Option("--for", help="Only what this needs: debian, arm64, x86_64, arm, riscv64."),
+    ] = None,
+    output: options.Output = Format.text,
+) -> None:
+    """Say what is missing on this machine, and the command that installs it."""
+    from edgeimg.cache import Cache
+    from edgeimg.host import check_machine, check_tools, read_tools
+    from edgeimg.resources import data
+
+    tools = read_tools(data("catalog") / "host.yaml")
+    known = sorted({word for tool in tools for word in tool["for"]})
+    for word in needed or ():
+        if word not in known:
+            raise UserError(f"nothing is for '{word}'", place="--for", hint=did_you_mean(word, known))
+    if needed:
+        tools = [tool for tool in tools if set(needed) & set(tool["for"])]
+    checks = [*check_tools(tools), *check_machine(Cache().root)]
+    bad = [check for check in checks if check.state in ("missing", "old")]
+    missing = sorted({check.package for check in bad if check.package})
+    command = f"apt-get install --no-install-recommends {' '.join(missing)}" if missing else ""
+    if output is Format.text:
+        rows = [[check.what, check.needed_for, check.state, check.found] for check in checks]
+        table("", ["what", "for", "state", "found"], rows)
+        if command:
+            print(f"\nInstall what is missing:\n  sudo {command}")
+    Drawer(output).result({"ok": not bad, "install": command, "checks": [vars(one) for one in checks]})
+    if bad:
+        raise typer.Exit(2)
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help="product, board or model.")] = "product",
+) -> None:
+    """Print the JSON Schema of a manifest, for editors."""
+    from edgeimg.manifest.schema import KINDS, json_schema
+
+    if kind not in KINDS:
+        raise UserError(f"no manifest '{kind}'", hint=did_you_mean(kind, list(KINDS)))
+    print(json.dumps(json_schema(kind), indent=2, ensure_ascii=False))
+
+
+def cache(
+    prune: Annotated[
+        int | None, typer.Option("--prune", min=0, help="Remove what was not used for so many days.")
+    ] = None,
+    output: options.Output = Format.text,
+) -> None:
+    """Show what the cache holds, and remove what is old."""
+    from edgeimg.cache import Cache
+
+    store = Cache()
+    removed = store.prune(timedelta(days=prune)) if prune is not None else 0
+    usage = store.usage()
+    if output is Format.text:
+        rows = [[one.name, str(one.files), f"{one.size / 1e6:.1f} MB"] for one in usage]
+        table(str(store.root), ["what", "files", "size"], rows)
+        if prune is not None:
+            print(f"removed {removed / 1e6:.1f} MB")
+    Drawer(output).result({"root": str(store.root), "removed": removed,
+                           "usage": [vars(one) for one in usage]})

@@ -1,0 +1,3 @@
+"""run, verify: placeholders until the guest lands."""
+import typer
+def add_to(app: typer.Typer) -> None: ...

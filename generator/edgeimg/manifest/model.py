@@ -1,0 +1,128 @@
+"""The model: a file with its inputs, outputs, samples, and how close is right."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from edgeimg.manifest.base import InsidePath, Manifest, Name, Sha256, Text, Version
+
+
+class ImageInput(Manifest):
+    """How a picture becomes the input tensor."""
+
+    color: Literal["gray", "rgb", "bgr"] = Field(
+        default="rgb", description="Channels of the tensor and their order."
+    )
+    layout: Literal["nhwc", "nchw"] = Field(
+        default="nhwc", description="Channels last (`nhwc`) or first (`nchw`)."
+    )
+    resize: Literal["fit", "crop", "letterbox", "none"] = Field(
+        default="fit",
+        description="`fit` stretches the whole picture to the input's size, `crop` takes the "
+        "largest centred part of the right aspect ratio, `letterbox` keeps the aspect ratio "
+        "and pads with black, `none` accepts only pictures of the right size.",
+    )
+    mean: tuple[float, ...] = Field(
+        default=(0.0,),
+        min_length=1,
+        max_length=3,
+        description="Subtracted from each 8-bit sample; one number, or one a channel.",
+    )
+    std: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(1.0,),
+        min_length=1,
+        max_length=3,
+        description="Then divided by this; one number, or one a channel.",
+    )
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.color == "gray" else 3
+
+    @model_validator(mode="after")
+    def _one_or_all(self) -> ImageInput:
+        for key, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) not in (1, self.channels):
+                raise ValueError(
+                    f"{key} has {len(numbers)} numbers; give 1, or {self.channels} for {self.color}"
+                )
+        return self
+
+
+class ModelInput(Manifest):
+    """One input tensor."""
+
+    name: str = Field(description="The tensor's name in the model file.")
+    image: ImageInput | None = Field(
+        default=None, description="How pictures are fed; absent: raw tensors."
+    )
+
+
+class ModelOutput(Manifest):
+    """One output tensor."""
+
+    name: str = Field(description="The tensor's name in the model file.")
+    softmax: bool = Field(default=False, description="Apply softmax to the values.")
+    top_k: int = Field(
+        default=0, ge=0, le=1000, description="Report the k largest; 0 reports all values."
+    )
+    labels: InsidePath | None = Field(
+        default=None, description="File with one label a line, in the order of the values."
+    )
+
+    @model_validator(mode="after")
+    def _labels_need_top_k(self) -> ModelOutput:
+        if self.labels and not self.top_k:
+            raise ValueError("labels are shown for the largest values only; set top_k")
+        return self
+
+
+class Sample(Manifest):
+    """One sample on which the image must answer like the host."""
+
+    file: InsidePath = Field(description="Picture, or raw tensor bytes.")
+    label: str | None = Field(default=None, description="What it truly is, if that is known.")
+
+
+class Tolerance(Manifest):
+    """How far the guest may be from the golden outputs in production mode.
+
+    Reference mode, where the runtime has one, is exact for integers always.
+    """
+
+    lsb: int = Field(
+        default=3, ge=0, le=255, description="For quantized outputs: steps of the last bit."
+    )
+    absolute: float = Field(default=1e-5, ge=0, description="For float outputs: |d| <= absolute +")
+    relative: float = Field(
+        default=1e-4, ge=0, description="... relative x the largest absolute golden value."
+    )
+    top_1: bool = Field(
+        default=True,
+        description="The largest value must be the same one, where its lead exceeds the tolerance.",
+    )
+
+
+class Model(Manifest):
+    """A model file and how it is used."""
+
+    version: Version
+    name: Name
+    summary: Text = Field(description="One line for people.")
+    license: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.+() \-]+$")] = Field(
+        description="SPDX expression of the model's licence."
+    )
+    file: InsidePath = Field(description="The model file, beside this manifest.")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the model file.")
+    inputs: tuple[ModelInput, ...] = Field(
+        default=(), description="Inputs with preprocessing; others are raw tensors."
+    )
+    outputs: tuple[ModelOutput, ...] = Field(
+        default=(), description="Outputs with postprocessing; others are written as they come."
+    )
+    samples: tuple[Sample, ...] = Field(
+        min_length=1, description="Samples that the image is checked with."
+    )
+    tolerance: Tolerance = Field(default=Tolerance(), description="How close is right.")

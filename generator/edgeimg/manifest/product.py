@@ -1,0 +1,99 @@
+"""The product, `edgeimg.yaml`: a board, models, a runtime, features, and ways out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from edgeimg.manifest.base import (
+    AnyPath,
+    Manifest,
+    Name,
+    PackageName,
+    Text,
+    Version,
+    Word,
+)
+
+Option = str | int | bool | tuple[str, ...]
+MirrorUrl = Annotated[str, StringConstraints(pattern=r"^(https?|file)://[^\s'\"\\$#]+$")]
+
+
+class Kernel(Manifest):
+    """The kernel, beyond what the board says."""
+
+    args: tuple[Word, ...] = Field(default=(), description="More of the kernel command line.")
+
+
+class App(Manifest):
+    """An inference app of one's own in place of `edge-infer`."""
+
+    source: AnyPath = Field(description="Folder with a CMakeLists.txt that installs `edge-infer`.")
+
+
+class Budgets(Manifest):
+    """Limits; going over one is an error."""
+
+    image_mib: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Compressed disk image in MiB."
+    )
+    root_mib: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Compressed root file system in MiB."
+    )
+    first_inference_seconds: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Seconds from QEMU's start to the first answer."
+    )
+
+
+class Product(Manifest):
+    """What is built."""
+
+    version: Version
+    name: Name
+    summary: Text = Field(default="", description="One line for people.")
+    board: str = Field(description="Name of a board, or path of its YAML.")
+    models: tuple[str, ...] = Field(
+        min_length=1, description="Names of models, or paths of their manifests."
+    )
+    runtime: Name | None = Field(
+        default=None, description="What executes the models; default: the first that can."
+    )
+    runtime_version: Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")] | None = (
+        Field(default=None, description="Version of the runtime; default: the catalogue's first.")
+    )
+    builder: Literal["debian", "buildroot", "yocto"] | None = Field(
+        default=None, description="The build system; default: the board's."
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="Threads for inference.")
+    features: dict[Name, dict[str, Option]] = Field(
+        default_factory=dict, description="Features by name, with their options."
+    )
+    packages: tuple[PackageName, ...] = Field(
+        default=(), description="More packages, as the builder calls them."
+    )
+    overlay: AnyPath | None = Field(
+        default=None, description="Folder that is laid over the root file system last."
+    )
+    kernel: Kernel = Field(default=Kernel(), description="The kernel.")
+    app: App | None = Field(default=None, description="Your own app in place of `edge-infer`.")
+    data_mib: int = Field(
+        default=16, ge=4, le=1 << 20, description="Size of the data partition in MiB."
+    )
+    mirror: MirrorUrl | None = Field(
+        default=None, description="Debian mirror; default: the one of this machine's apt."
+    )
+    snapshot_mirror: MirrorUrl | None = Field(
+        default=None, description="Where packages are looked for that left the mirror."
+    )
+    catalogs: tuple[AnyPath, ...] = Field(
+        default=(), description="Folders with boards, models and catalogue entries of your own."
+    )
+    budgets: Budgets = Field(default=Budgets(), description="Limits of size and time.")
+
+    @model_validator(mode="after")
+    def _no_model_twice(self) -> Product:
+        twice = {name for name in self.models if self.models.count(name) > 1}
+        if twice:
+            raise ValueError(f"models: {', '.join(sorted(twice))} is named twice")
+        return self

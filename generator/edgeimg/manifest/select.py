@@ -1,0 +1,142 @@
+"""Which product is meant: the file, and what the command line says over it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edgeimg.errors import UserError
+from edgeimg.manifest.load import Location, Source, parse, read_source
+from edgeimg.manifest.product import Product
+
+FILE_NAME = "edgeimg.yaml"
+DEFAULT_MODEL = "digits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The product, where it was read, and what was assumed for want of a file."""
+
+    product: Product
+    source: Source
+    note: str
+    own_board: bool
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the product's relative paths start from."""
+        return self.source.path.resolve().parent
+
+    @property
+    def slug(self) -> str:
+        """Names the project folder: product and board."""
+        return f"{self.product.name}-{Path(self.product.board).stem}"
+
+    @property
+    def project(self) -> Path:
+        """Where the project is emitted when nobody says otherwise."""
+        return self.folder / "build" / self.slug
+
+    @property
+    def lock(self) -> Path:
+        """The lock lies beside the product; for another board than its own, in build/."""
+        if self.own_board:
+            return self.folder / "edgeimg.lock"
+        return self.folder / "build" / f"{self.slug}.lock"
+
+
+def select(
+    *,
+    file: Path | None = None,
+    board: str | None = None,
+    models: Sequence[str] = (),
+    builder: str | None = None,
+    settings: Sequence[str] = (),
+) -> Selection:
+    """Finds the product file here or above, and lays the options over it.
+
+    Raises:
+        UserError, UserErrors: no file and no board, a bad setting, a bad file.
+    """
+    path = file or _find(Path.cwd())
+    if path is not None:
+        source, note = read_source(path), ""
+    else:
+        source, note = _without_file(board, models)
+    own = source.data.get("board") if path is not None else None
+    data = copy.deepcopy(source.data)
+    given: dict[Location, str] = dict(source.given)
+    if board is not None:
+        data["board"] = _from_here(board, source)
+        given[("board",)] = "--board"
+    if models:
+        data["models"] = [_from_here(model, source) for model in models]
+        given[("models",)] = "--model"
+    if builder is not None:
+        data["builder"] = builder
+        given[("builder",)] = "--builder"
+    for setting in settings:
+        given[_set(data, setting)] = f"--set {setting}"
+    source = replace(source, data=data, given=given)
+    return Selection(
+        product=parse(source, Product),
+        source=source,
+        note=note,
+        own_board=own is not None and data["board"] == own,
+    )
+
+
+def _find(start: Path) -> Path | None:
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return None
+
+
+def _without_file(board: str | None, models: Sequence[str]) -> tuple[Source, str]:
+    if board is None:
+        raise UserError(
+            f"no {FILE_NAME} here or above",
+            hint="Name a board with --board, or write one with `edgeimg init`.",
+        )
+    names = list(models) or [DEFAULT_MODEL]
+    data = {
+        "version": 1,
+        "name": Path(names[0]).stem,
+        "board": board,
+        "models": names,
+        "features": {"read-only-root": {}},
+    }
+    what = "" if models else f", with the shipped example model '{DEFAULT_MODEL}'"
+    source = Source(path=Path.cwd() / FILE_NAME, data=data, places={}, given={(): "command line"})
+    return source, f"No {FILE_NAME} here: going on without one{what}."
+
+
+def _from_here(name: str, source: Source) -> str:
+    """A path on the command line is relative to here, not to the product."""
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        return str(Path(name).expanduser().resolve())
+    return name
+
+
+def _set(data: dict[str, Any], setting: str) -> Location:
+    key, equals, text = setting.partition("=")
+    parts = tuple(key.split("."))
+    if not equals or not all(parts):
+        raise UserError("is not key=value", place=f"--set {setting}", hint="Try threads=2.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError("the value is not YAML", place=f"--set {setting}") from None
+    inner = data
+    for part in parts[:-1]:
+        inner = inner.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"{part} is not a mapping", place=f"--set {setting}")
+    inner[parts[-1]] = value
+    return parts

@@ -1,0 +1,99 @@
+"""Sums over a graph that both file formats need."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+
+from edgeimg.model.info import OperatorUse
+
+TYPE_BITS: Mapping[str, int] = {
+    "bfloat16": 16,
+    "bool": 8,
+    "complex128": 128,
+    "complex64": 64,
+    "float16": 16,
+    "float32": 32,
+    "float64": 64,
+    "int16": 16,
+    "int2": 2,
+    "int32": 32,
+    "int4": 4,
+    "int64": 64,
+    "int8": 8,
+    "uint16": 16,
+    "uint2": 2,
+    "uint32": 32,
+    "uint4": 4,
+    "uint64": 64,
+    "uint8": 8,
+}
+"""Bits of an element; a type that is not here (string, resource ...) counts 0."""
+
+
+def elements(shape: Iterable[int]) -> int:
+    """How many elements a shape has; a dynamic dimension counts as 1."""
+    return prod(1 if size < 0 else size for size in shape)
+
+
+def tensor_bytes(kind: str, shape: Iterable[int]) -> int:
+    """Bytes of a tensor, densely packed."""
+    bits = TYPE_BITS.get(kind, 8 if kind.startswith("float8") else 0)
+    return (elements(shape) * bits + 7) // 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """One operator of a graph, with the keys of the tensors it reads and makes."""
+
+    name: str
+    version: int
+    macs: int
+    reads: tuple[Hashable, ...]
+    makes: tuple[Hashable, ...]
+
+
+def count_operators(operators: Iterable[Operator]) -> tuple[OperatorUse, ...]:
+    """The operators by name and version, sorted."""
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for operator in operators:
+        count, macs = found.get((operator.name, operator.version), (0, 0))
+        found[operator.name, operator.version] = (count + 1, macs + operator.macs)
+    return tuple(
+        OperatorUse(name=name, version=version, count=count, macs=macs)
+        for (name, version), (count, macs) in sorted(found.items())
+    )
+
+
+def peak_live_bytes(
+    sizes: Mapping[Hashable, int],
+    operators: Sequence[Operator],
+    inputs: Iterable[Hashable],
+    outputs: Iterable[Hashable],
+) -> int:
+    """The largest sum of activations alive while one operator runs.
+
+    A tensor lives from the operator that makes it to the last one that reads it;
+    an input from the start, an output to the end.
+
+    Args:
+        sizes: bytes of each activation; a tensor that is not here (a constant) counts 0.
+        operators: in the order in which they run.
+    """
+    if not operators:
+        return sum(sizes.get(key, 0) for key in {*inputs, *outputs})
+    first: dict[Hashable, int] = dict.fromkeys(inputs, 0)
+    last: dict[Hashable, int] = dict.fromkeys(first, 0)
+    for step, operator in enumerate(operators):
+        for key in (*operator.makes, *operator.reads):
+            first.setdefault(key, step)
+            last[key] = step
+    last.update(dict.fromkeys(outputs, len(operators) - 1))
+    change = [0] * (len(operators) + 1)
+    for key, step in first.items():
+        size = sizes.get(key, 0)
+        change[step] += size
+        change[last[key] + 1] -= size
+    return max(accumulate(change))

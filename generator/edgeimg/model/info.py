@@ -1,0 +1,162 @@
+"""What a model file says of itself: frozen types, and their JSON form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantization:
+    """real = (integer - zero_point) * scale, with one scale for the tensor.
+
+    `scale` is the file's float32 widened to double.
+    """
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorInfo:
+    """An input or an output.
+
+    Attributes:
+        name: the tensor's name in the file.
+        type: `float32`, `float16`, `int8`, `uint8`, `int16`, `int32`, `int64`, `bool` ...
+        shape: a dynamic dimension is -1. A shape of unknown rank, which only ONNX
+            has, is `(-1,)`.
+        quantization: None for a tensor that has none.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    quantization: Quantization | None = None
+
+    @property
+    def fixed_shape(self) -> tuple[int, ...]:
+        """The shape with each dynamic dimension as 1, as a TFLite runtime starts with it."""
+        return tuple(1 if size < 0 else size for size in self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorUse:
+    """One kind of operator in all graphs of the model.
+
+    Attributes:
+        name: `CONV_2D`, `Conv`; a custom operator's own name; with its domain for
+            an ONNX operator outside the standard one.
+        version: of the operator (TFLite), or of its domain's operator set (ONNX).
+        count: how many there are.
+        macs: multiply-accumulates of all of them.
+    """
+
+    name: str
+    version: int
+    count: int
+    macs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """A model file, read.
+
+    Attributes:
+        format: `tflite` or `onnx`.
+        sha256: of the file, hexadecimal.
+        size: of the file, in bytes.
+        inputs: in the file's order, without constants.
+        outputs: in the file's order.
+        operators: sorted by name and version.
+        macs: multiply-accumulates of one inference: convolutions, transposed and
+            depthwise ones, matrix products. Others count 0; a dynamic dimension
+            counts as 1, and the body of a loop or of a branch once.
+        peak_live_bytes: the most bytes of activations that live at the same time,
+            when the main graph's operators run in the file's order and none works
+            in place. A floor for the memory that a runtime needs beside the file.
+        parameters: elements of the constants, but not of unquantized integer ones,
+            which are shapes, axes and indices.
+        opset: of ONNX's standard operators; None for TFLite.
+        metadata: what else the file says: description, producer, names of metadata.
+    """
+
+    format: str
+    sha256: str
+    size: int
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: tuple[OperatorUse, ...]
+    macs: int
+    peak_live_bytes: int
+    parameters: int
+    opset: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain dicts, lists, strings and numbers."""
+        return {
+            "format": self.format,
+            "sha256": self.sha256,
+            "size": self.size,
+            "inputs": [_tensor_to_json(tensor) for tensor in self.inputs],
+            "outputs": [_tensor_to_json(tensor) for tensor in self.outputs],
+            "operators": [
+                {"name": use.name, "version": use.version, "count": use.count, "macs": use.macs}
+                for use in self.operators
+            ],
+            "macs": self.macs,
+            "peak_live_bytes": self.peak_live_bytes,
+            "parameters": self.parameters,
+            "opset": self.opset,
+            "metadata": dict(sorted(self.metadata.items())),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelInfo:
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError: the data is not what `to_json` made.
+        """
+        opset = data["opset"]
+        return cls(
+            format=str(data["format"]),
+            sha256=str(data["sha256"]),
+            size=int(data["size"]),
+            inputs=tuple(_tensor_from_json(tensor) for tensor in data["inputs"]),
+            outputs=tuple(_tensor_from_json(tensor) for tensor in data["outputs"]),
+            operators=tuple(OperatorUse(**use) for use in data["operators"]),
+            macs=int(data["macs"]),
+            peak_live_bytes=int(data["peak_live_bytes"]),
+            parameters=int(data["parameters"]),
+            opset=None if opset is None else int(opset),
+            metadata={str(key): str(value) for key, value in dict(data["metadata"]).items()},
+        )
+
+
+def _tensor_to_json(tensor: TensorInfo) -> dict[str, Any]:
+    quantization = tensor.quantization
+    return {
+        "name": tensor.name,
+        "type": tensor.type,
+        "shape": list(tensor.shape),
+        "quantization": None
+        if quantization is None
+        else {"scale": quantization.scale, "zero_point": quantization.zero_point},
+    }
+
+
+def _tensor_from_json(data: Mapping[str, Any]) -> TensorInfo:
+    quantization = data["quantization"]
+    return TensorInfo(
+        name=str(data["name"]),
+        type=str(data["type"]),
+        shape=tuple(int(size) for size in data["shape"]),
+        quantization=None
+        if quantization is None
+        else Quantization(
+            scale=float(quantization["scale"]), zero_point=int(quantization["zero_point"])
+        ),
+    )

@@ -1,0 +1,263 @@
+"""Read an ONNX file. Needs the optional `onnx` package."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from edgeimg.model.errors import BROKEN_FILE, BROKEN_HINT, ModelError
+from edgeimg.model.graph import (
+    Operator,
+    count_operators,
+    elements,
+    peak_live_bytes,
+    tensor_bytes,
+)
+from edgeimg.model.info import ModelInfo, TensorInfo
+
+if TYPE_CHECKING:
+    import onnx
+
+TYPES = {"float": "float32", "double": "float64"}
+CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}  # where the weights are
+PRODUCTS = {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
+NOT_PARAMETERS = {"bool", "int64", "string"}  # shapes, axes, masks
+UNKNOWN_SHAPE = (-1,)
+LARGE_CONSTANT = 1024  # elements; smaller ones may be shapes, which inference needs
+
+
+def package() -> Any:
+    """The onnx package, with the modules used here."""
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.shape_inference
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            "to read an ONNX model, the Python package 'onnx' is needed",
+            hint="pip install 'edgeimg[onnx]'",
+        ) from error
+    return onnx
+
+
+def check(data: bytes) -> None:
+    """Let onnx's own checker look at the file.
+
+    Raises:
+        ModelError: what it found.
+    """
+    onnx = package()
+    try:
+        onnx.checker.check_model(data)
+    except (onnx.checker.ValidationError, *BROKEN_FILE) as error:
+        raise ModelError(
+            f"onnx's checker rejects the file: {first_line(error)}", hint=BROKEN_HINT
+        ) from error
+
+
+def read(data: bytes) -> ModelInfo:
+    """What an ONNX file says, with shapes inferred where the file does not state them.
+
+    Raises:
+        ModelError: the file is not ONNX or is damaged, or `onnx` is not installed.
+    """
+    onnx = package()
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.ModelProto.FromString(data)
+        if not model.ir_version or not model.graph.node:
+            raise ModelError("not an ONNX model", hint=BROKEN_HINT)
+        parameters = sum(_parameters(model.graph))
+        _drop_large_constants(model.graph)
+        model = onnx.shape_inference.infer_shapes(model)
+        return _info(data, model, parameters)
+    except ModelError:
+        raise
+    except (DecodeError, onnx.shape_inference.InferenceError, *BROKEN_FILE) as error:
+        if "alloc failed" in str(error):  # protobuf's way to say MemoryError
+            raise MemoryError from error
+        raise ModelError(
+            f"the ONNX file is damaged ({first_line(error)})", hint=BROKEN_HINT
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, for it may hold a whole graph."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def _parameters(graph: onnx.GraphProto) -> Iterator[int]:
+    for constant in graph.initializer:
+        yield _weight_count(constant)
+    for constant in graph.sparse_initializer:
+        yield elements(constant.values.dims)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.HasField("t"):
+                yield _weight_count(attribute.t)
+        for body in _bodies(node):
+            yield from _parameters(body)
+
+
+def _weight_count(constant: onnx.TensorProto) -> int:
+    if constant.data_location == constant.EXTERNAL:
+        raise ModelError(
+            "the model's weights are in other files",
+            hint="Save it as one file: onnx.save(model, path, save_as_external_data=False).",
+        )
+    return 0 if _type(constant.data_type) in NOT_PARAMETERS else elements(constant.dims)
+
+
+def _drop_large_constants(graph: onnx.GraphProto) -> None:
+    """Weights are most of the file, and shape inference copies them: keep their shapes."""
+    for constant in graph.initializer:
+        if elements(constant.dims) > LARGE_CONSTANT:
+            constant.ClearField("raw_data")
+
+
+def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs inside a loop or a branch."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def _info(data: bytes, model: onnx.ModelProto, parameters: int) -> ModelInfo:
+    graph = model.graph
+    opsets = {item.domain or "ai.onnx": item.version for item in model.opset_import}
+    constants = {constant.name for constant in graph.initializer}
+    values = [value for value in graph.input if value.name not in constants]
+    shapes: dict[str, TensorInfo] = {}
+    operators = list(_operators(graph, opsets, shapes))
+    uses = count_operators([*operators, *_inner_operators(graph, opsets, shapes)])
+    constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
+    sizes: dict[Hashable, int] = {
+        name: tensor_bytes(tensor.type, tensor.shape)
+        for name, tensor in shapes.items()
+        if name not in constants
+    }
+    inputs = tuple(_tensor(value) for value in values)
+    outputs = tuple(_tensor(value) for value in graph.output)
+    return ModelInfo(
+        format="onnx",
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        inputs=inputs,
+        outputs=outputs,
+        operators=uses,
+        macs=sum(use.macs for use in uses),
+        peak_live_bytes=peak_live_bytes(
+            sizes,
+            operators,
+            [tensor.name for tensor in inputs],
+            [tensor.name for tensor in outputs],
+        ),
+        parameters=parameters,
+        opset=opsets.get("ai.onnx"),
+        metadata=_metadata(model),
+    )
+
+
+def _operators(
+    graph: onnx.GraphProto, opsets: dict[str, int], shapes: dict[str, TensorInfo]
+) -> Iterator[Operator]:
+    """The operators of one graph; adds its tensors to `shapes`."""
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        shapes[value.name] = _tensor(value)
+    for constant in graph.initializer:
+        shapes[constant.name] = TensorInfo(
+            name=constant.name, type=_type(constant.data_type), shape=tuple(constant.dims)
+        )
+    for node in graph.node:
+        domain = node.domain or "ai.onnx"
+        yield Operator(
+            name=node.op_type if domain == "ai.onnx" else f"{domain}.{node.op_type}",
+            version=opsets.get(domain, 0),
+            macs=_macs(node, shapes),
+            reads=tuple(name for name in (*node.input, *_outer_names(node)) if name),
+            makes=tuple(name for name in node.output if name),
+        )
+
+
+def _inner_operators(
+    graph: onnx.GraphProto, opsets: dict[str, int], shapes: dict[str, TensorInfo]
+) -> Iterator[Operator]:
+    """The operators of the graphs inside a graph. A body sees the names around it."""
+    for node in graph.node:
+        for body in _bodies(node):
+            visible = dict(shapes)
+            yield from _operators(body, opsets, visible)
+            yield from _inner_operators(body, opsets, visible)
+
+
+def _outer_names(node: onnx.NodeProto) -> Iterator[str]:
+    """Every name that the bodies of a node read: those of the graph around are alive."""
+    for body in _bodies(node):
+        for inner in body.node:
+            yield from inner.input
+            yield from _outer_names(inner)
+
+
+def _macs(node: onnx.NodeProto, shapes: dict[str, TensorInfo]) -> int:
+    """Multiply-accumulates of one operator; 0 when a shape is unknown."""
+
+    def shape(index: int) -> tuple[int, ...]:
+        return shapes[node.input[index]].shape
+
+    if node.domain not in {"", "ai.onnx"} or not node.output:
+        return 0
+    try:
+        made = elements(shapes[node.output[0]].shape)
+        if node.op_type in CONVOLUTIONS:  # weights [out, in / group, ...]
+            return made * elements(shape(CONVOLUTIONS[node.op_type])[1:])
+        if node.op_type == "ConvTranspose":  # weights [in, out / group, ...]
+            return elements(shape(0)) * elements(shape(1)[1:])
+        if node.op_type in PRODUCTS:
+            left = shape(0)
+            return made * elements(left[-2:-1] if _is_transposed(node) else left[-1:])
+    except (KeyError, IndexError):
+        return 0
+    return 0
+
+
+def _is_transposed(node: onnx.NodeProto) -> bool:
+    """Whether a Gemm takes its left side transposed."""
+    return any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
+
+
+def _type(number: int) -> str:
+    """An ONNX element type as we call it: FLOAT -> float32."""
+    onnx = package()
+    name = str(onnx.TensorProto.DataType.Name(number)).lower()
+    return TYPES.get(name, name)
+
+
+def _tensor(value: onnx.ValueInfoProto) -> TensorInfo:
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        name = (kind or "unknown").removesuffix("_type")
+        return TensorInfo(name=value.name, type=name, shape=UNKNOWN_SHAPE)
+    tensor = value.type.tensor_type
+    shape: tuple[int, ...] = UNKNOWN_SHAPE
+    if tensor.HasField("shape"):
+        shape = tuple(
+            size.dim_value if size.HasField("dim_value") and size.dim_value >= 0 else -1
+            for size in tensor.shape.dim
+        )
+    return TensorInfo(name=value.name, type=_type(tensor.elem_type), shape=shape)
+
+
+def _metadata(model: onnx.ModelProto) -> dict[str, str]:
+    found = {entry.key: entry.value for entry in model.metadata_props}
+    own = {
+        "description": model.doc_string,
+        "domain": model.domain,
+        "graph": model.graph.name,
+        "ir_version": str(model.ir_version),
+        "producer": f"{model.producer_name} {model.producer_version}".strip(),
+    }
+    return found | {key: value for key, value in own.items() if value}

@@ -1,0 +1,235 @@
+"""A model's manifest against its file: they must say the same."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from edgeimg.errors import UserError, UserErrors, did_you_mean
+from edgeimg.manifest.load import Source, parse, read_source
+from edgeimg.manifest.model import Model, ModelInput
+from edgeimg.model.info import ModelInfo, TensorInfo
+from edgeimg.model.read import read_model
+from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput, PlannedSample
+
+# Elements of one tensor that the app and the host have code for.
+FED_BY_IMAGE = ("float32", "int8", "uint8", "int16")
+# Sample names become file names on the device and in archives.
+SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,120}")
+MAX_SAMPLE_BYTES = 64 << 20
+
+
+def plan_model(path: Path, cache_dir: Path | None) -> PlannedModel:
+    """Reads a model's manifest and file, and brings them together.
+
+    Args:
+        path: the manifest.
+        cache_dir: where what was read of a model file is kept, by its hash.
+
+    Raises:
+        UserErrors: all that is wrong, each with its place.
+        UserError: the model file cannot be read.
+    """
+    source = read_source(path)
+    manifest = parse(source, Model)
+    folder = path.resolve().parent
+    checker = _Checker(source, folder)
+    model_path = checker.file(manifest.file, ("file",))
+    if model_path is None:
+        raise UserErrors(checker.errors)
+    if manifest.sha256:
+        checker.hash(model_path, manifest.sha256)
+    try:
+        info = read_model(model_path, cache_dir=cache_dir)
+    except UserError as error:
+        place = error.place or source.place(("file",))
+        raise UserErrors(
+            [*checker.errors, UserError(error.message, hint=error.hint, place=place)]
+        ) from None
+    planned = PlannedModel(
+        name=manifest.name,
+        summary=manifest.summary,
+        license=manifest.license,
+        manifest=path,
+        path=model_path,
+        info=info,
+        inputs=checker.inputs(manifest, info),
+        outputs=checker.outputs(manifest, info),
+        samples=checker.samples(manifest),
+        tolerance=manifest.tolerance,
+    )
+    if checker.errors:
+        raise UserErrors(checker.errors)
+    return planned
+
+
+class _Checker:
+    def __init__(self, source: Source, folder: Path) -> None:
+        self.source = source
+        self.folder = folder
+        self.errors: list[UserError] = []
+
+    def fail(self, location: tuple[str | int, ...], message: str, hint: str = "") -> None:
+        dotted = ".".join(str(part) for part in location)
+        self.errors.append(
+            UserError(f"{dotted}: {message}", place=self.source.place(location), hint=hint)
+        )
+
+    def file(self, name: str, location: tuple[str | int, ...]) -> Path | None:
+        path = self.folder / name
+        if not path.is_file():
+            self.fail(location, f"{name} does not exist", "It is looked for beside the manifest.")
+            return None
+        if not path.resolve().is_relative_to(self.folder):
+            self.fail(location, f"{name} is a link that leaves the folder", "Copy the file here.")
+            return None
+        return path
+
+    def hash(self, path: Path, wanted: str) -> None:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != wanted:
+            self.fail(
+                ("sha256",),
+                f"{path.name} has {found}",
+                "Is it the right file? If so, write that here.",
+            )
+
+    def inputs(self, manifest: Model, info: ModelInfo) -> tuple[PlannedInput, ...]:
+        self._names("inputs", [one.name for one in manifest.inputs], info.inputs)
+        described = {one.name: (i, one) for i, one in enumerate(manifest.inputs)}
+        planned = []
+        for tensor in info.inputs:
+            index, entry = described.get(tensor.name, (0, None))
+            tensor = self._fixed(tensor, "input")
+            if entry is not None and entry.image is not None:
+                self._image(entry, index, tensor, len(info.inputs))
+            planned.append(PlannedInput(tensor=tensor, image=entry.image if entry else None))
+        return tuple(planned)
+
+    def _fixed(self, tensor: TensorInfo, what: str) -> TensorInfo:
+        """The tensor with a batch of one; no other size may be left open."""
+        if any(size < 1 for size in tensor.shape[1:]):
+            shape = "x".join(str(size) if size > 0 else "?" for size in tensor.shape)
+            self.fail(
+                ("file",),
+                f"{what} '{tensor.name}' has the shape {shape}",
+                "Export the model with fixed sizes; only the batch may be open.",
+            )
+        return replace(tensor, shape=tensor.fixed_shape)
+
+    def _image(self, entry: ModelInput, index: int, tensor: TensorInfo, inputs: int) -> None:
+        assert entry.image is not None
+        location: tuple[str | int, ...] = ("inputs", index, "image")
+        if inputs != 1:
+            self.fail(location, f"the model has {inputs} inputs", "Pictures can feed one only.")
+        if tensor.type not in FED_BY_IMAGE:
+            known = ", ".join(FED_BY_IMAGE)
+            self.fail(location, f"a picture cannot feed a {tensor.type} tensor ({known})")
+        shape = "x".join(str(size) for size in tensor.shape)
+        if len(tensor.shape) != 4 or tensor.shape[0] != 1:
+            self.fail(location, f"the tensor has the shape {shape}", "A picture is 1xHxWxC.")
+            return
+        channels = tensor.shape[3 if entry.image.layout == "nhwc" else 1]
+        if channels != entry.image.channels:
+            self.fail(
+                (*location, "color"),
+                f"{entry.image.color} has {entry.image.channels} channels and the tensor "
+                f"{channels} ({shape}, {entry.image.layout})",
+                "Check color and layout.",
+            )
+
+    def outputs(self, manifest: Model, info: ModelInfo) -> tuple[PlannedOutput, ...]:
+        self._names("outputs", [one.name for one in manifest.outputs], info.outputs)
+        described = {one.name: (i, one) for i, one in enumerate(manifest.outputs)}
+        planned = []
+        for tensor in info.outputs:
+            index, entry = described.get(tensor.name, (0, None))
+            tensor = self._fixed(tensor, "output")
+            labels = None
+            if entry is not None and entry.labels:
+                labels = self._labels(entry.labels, index, tensor)
+            planned.append(
+                PlannedOutput(
+                    tensor=tensor,
+                    softmax=entry.softmax if entry else False,
+                    top_k=min(entry.top_k, _elements(tensor)) if entry else 0,
+                    labels=labels,
+                )
+            )
+        return tuple(planned)
+
+    def _labels(self, name: str, index: int, tensor: TensorInfo) -> Path | None:
+        location = ("outputs", index, "labels")
+        path = self.file(name, location)
+        if path is None:
+            return None
+        try:
+            lines = read_labels(path)
+        except (UnicodeDecodeError, OSError):
+            self.fail(location, f"{name} is not UTF-8 text")
+            return None
+        if len(lines) != _elements(tensor):
+            self.fail(
+                location,
+                f"{name} has {len(lines)} lines and the tensor {_elements(tensor)} values",
+                "Write one label a line, one for each value.",
+            )
+        return path
+
+    def _names(self, key: str, named: list[str], tensors: tuple[TensorInfo, ...]) -> None:
+        known = [tensor.name for tensor in tensors]
+        for index, name in enumerate(named):
+            if name not in known:
+                hint = did_you_mean(name, known)
+                self.fail((key, index, "name"), f"the model has no '{name}'", hint)
+            elif name in named[:index]:
+                self.fail((key, index, "name"), f"'{name}' is described twice", "Keep one.")
+
+    def samples(self, manifest: Model) -> tuple[PlannedSample, ...]:
+        planned: list[PlannedSample] = []
+        for index, sample in enumerate(manifest.samples):
+            path = self.file(sample.file, ("samples", index, "file"))
+            if path is None:
+                continue
+            if path.stat().st_size > MAX_SAMPLE_BYTES:
+                self.fail(("samples", index, "file"), "is larger than 64 MiB", "Use a small one.")
+                continue
+            if not SAFE_NAME.fullmatch(path.name):
+                self.fail(
+                    ("samples", index, "file"),
+                    f"the file name '{path.name[:60]}' is not safe everywhere",
+                    "Use letters, digits, '.', '_', '+' and '-', beginning with a letter or digit.",
+                )
+                continue
+            if any(one.name == path.name for one in planned):
+                self.fail(
+                    ("samples", index, "file"), f"a second {path.name}", "Samples share one folder."
+                )
+                continue
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            planned.append(
+                PlannedSample(name=path.name, path=path, sha256=digest, label=sample.label)
+            )
+        return tuple(sorted(planned, key=_sample_name))
+
+
+def read_labels(path: Path) -> list[str]:
+    """The labels of a file, one a line, without a last empty line."""
+    text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+    return text.removesuffix("\n").split("\n")
+
+
+def _sample_name(sample: PlannedSample) -> bytes:
+    # The app reads a folder in byte order of its names.
+    return sample.name.encode()
+
+
+def _elements(tensor: TensorInfo) -> int:
+    count = 1
+    for size in tensor.shape:
+        count *= max(size, 1)
+    return count
+
+

@@ -1,0 +1,209 @@
+"""Product -> Plan: every choice, and every error of things that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from edgeimg.catalog.search import Catalog, Shadow
+from edgeimg.catalog.types import Architecture, Architectures, DebianDistribution, Feature
+from edgeimg.errors import UserError, UserErrors, did_you_mean
+from edgeimg.manifest.board import Board, DebianBoard
+from edgeimg.manifest.load import Source, load, shown
+from edgeimg.manifest.product import Product
+from edgeimg.plan.features import plan_features
+from edgeimg.plan.models import plan_model
+from edgeimg.plan.plan import DebianPlan, Plan, PlannedModel, PlannedRuntime
+from edgeimg.plan.runtimes import plan_runtime
+from edgeimg.resources import data
+
+
+def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> Plan:
+    """Makes every decision about a product.
+
+    Args:
+        product: the product, parsed.
+        source: the file that it was read from, for the places of errors.
+        cache_dir: where what was read of model files is kept.
+
+    Raises:
+        UserErrors, UserError: what does not exist or does not fit, with places.
+    """
+    base = source.path.resolve().parent
+    catalog = Catalog([base / Path(folder).expanduser() for folder in product.catalogs])
+    errors: list[UserError] = []
+    board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
+    board = _collect(errors, lambda: load(board_path, Board))
+    models = _plan_models(product, source, catalog, cache_dir, errors)
+    features = _collect(errors, lambda: plan_features(product, source, catalog))
+    overlay = _folder(product.overlay, base, source, ("overlay",), errors)
+    app = _app(product, base, source, errors)
+    if errors or board is None or features is None:
+        raise UserErrors(errors)
+    planned_features, entries = features
+    _builder(product, source, board, board_path)
+    distribution = load(catalog.file("catalog/debian.yaml"), DebianDistribution)
+    architecture = _architecture(catalog, board, board_path)
+    runtime = plan_runtime(product, source, catalog, board, models, distribution)
+    return Plan(
+        product=product.name,
+        summary=product.summary,
+        manifests=_manifests(source, board_path, models),
+        board=board,
+        architecture=architecture,
+        builder=product.builder or board.default_builder,
+        runtime=runtime,
+        models=models,
+        threads=product.threads,
+        features=planned_features,
+        overlay=overlay,
+        app_source=app,
+        data_mib=product.data_mib,
+        budgets=product.budgets,
+        debian=_debian(product, board, distribution, runtime, entries),
+        shadows=_shadows(catalog, product, runtime),
+    )
+
+
+T = TypeVar("T")
+
+
+def _collect(errors: list[UserError], step: Callable[[], T]) -> T | None:
+    """The step's result; its errors are kept so that others are found too."""
+    try:
+        return step()
+    except UserErrors as error:
+        errors += error.errors
+    except UserError as error:
+        errors.append(error)
+    return None
+
+
+def _plan_models(
+    product: Product,
+    source: Source,
+    catalog: Catalog,
+    cache_dir: Path | None,
+    errors: list[UserError],
+) -> tuple[PlannedModel, ...]:
+    base = source.path.resolve().parent
+    models: list[PlannedModel] = []
+    for index, name in enumerate(product.models):
+        place = source.place(("models", index))
+
+        def plan(name: str = name, place: str = place) -> PlannedModel:
+            return plan_model(catalog.find("model", name, place=place, base=base), cache_dir)
+
+        model = _collect(errors, plan)
+        if model is None:
+            continue
+        if any(one.name == model.name for one in models):
+            errors.append(
+                UserError(f"models: a second '{model.name}'", place=place, hint="Rename one.")
+            )
+            continue
+        models.append(model)
+    return tuple(models)
+
+
+def _folder(
+    name: str | None,
+    base: Path,
+    source: Source,
+    location: tuple[str, ...],
+    errors: list[UserError],
+) -> Path | None:
+    if name is None:
+        return None
+    path = base / Path(name).expanduser()
+    if not path.is_dir():
+        dotted = ".".join(location)
+        errors.append(
+            UserError(f"{dotted}: {name} is not a folder", place=source.place(location))
+        )
+    return path
+
+
+def _app(product: Product, base: Path, source: Source, errors: list[UserError]) -> Path:
+    if product.app is None:
+        return data("app")
+    path = base / Path(product.app.source).expanduser()
+    if not (path / "CMakeLists.txt").is_file():
+        errors.append(
+            UserError(
+                f"app.source: {product.app.source} has no CMakeLists.txt",
+                place=source.place(("app", "source")),
+                hint="The app is built with CMake and installs bin/edge-infer.",
+            )
+        )
+    return path
+
+
+def _builder(product: Product, source: Source, board: Board, board_path: Path) -> DebianBoard:
+    name = product.builder or board.default_builder
+    builder = getattr(board.builders, name)
+    if not isinstance(builder, DebianBoard):
+        place = source.place(("builder",) if product.builder else ("board",))
+        raise UserError(
+            f"builder {name} does not serve {board.name}: {builder.unsupported}",
+            place=place,
+            hint=f"See {shown(board_path)}.",
+        )
+    return builder
+
+
+def _architecture(catalog: Catalog, board: Board, board_path: Path) -> Architecture:
+    known = load(catalog.file("catalog/architectures.yaml"), Architectures).architectures
+    if board.architecture not in known:
+        raise UserError(
+            f"architecture: no '{board.architecture}'",
+            place=shown(board_path),
+            hint=did_you_mean(board.architecture, list(known)),
+        )
+    return known[board.architecture]
+
+
+def _debian(
+    product: Product,
+    board: Board,
+    distribution: DebianDistribution,
+    runtime: PlannedRuntime,
+    features: tuple[Feature, ...],
+) -> DebianPlan:
+    serves = board.builders.debian
+    assert isinstance(serves, DebianBoard)
+    root = {*distribution.root, *runtime.packages, *product.packages}
+    root.update(package for feature in features for package in feature.debian.packages)
+    modules = [*serves.modules, *distribution.modules]
+    modules += [module for feature in features for module in feature.debian.modules]
+    console = f"console={board.console}"
+    args = [console, *distribution.kernel_args, *serves.kernel_args]
+    args += [arg for feature in features for arg in feature.debian.kernel_args]
+    return DebianPlan(
+        distribution=distribution,
+        packages={
+            "root": tuple(sorted(root)),
+            "kernel": (serves.kernel,),
+            "boot": distribution.boot,
+            "initramfs": distribution.initramfs,
+            "sysroot": tuple(sorted({*distribution.sysroot, *runtime.sysroot})),
+        },
+        modules=tuple(dict.fromkeys(modules)),
+        kernel_args=tuple(dict.fromkeys([*args, *product.kernel.args])),
+        mirror=product.mirror,
+        snapshot_mirror=product.snapshot_mirror,
+    )
+
+
+def _manifests(source: Source, board: Path, models: tuple[PlannedModel, ...]) -> tuple[str, ...]:
+    # By name only: an emitted project must not change with the folder it is made in.
+    return (source.path.name, board.name, *(model.manifest.name for model in models))
+
+
+def _shadows(catalog: Catalog, product: Product, runtime: PlannedRuntime) -> tuple[Shadow, ...]:
+    used = [("board", product.board), ("runtime", runtime.name)]
+    used += [("model", model) for model in product.models]
+    used += [("feature", feature) for feature in product.features]
+    found = [catalog.shadow(kind, name) for kind, name in used if "/" not in name]
+    return tuple(shadow for shadow in found if shadow)

@@ -1,0 +1,1 @@
+"""Plan -> Inputs: what the project needs from outside, each by content hash."""

@@ -1,0 +1,194 @@
+"""Host interpreters: the guest's own runtime, run here by its Python package.
+
+A host is one module of this package, chosen by the name that the runtime's
+catalogue entry gives as `host`. It has:
+
+- `PACKAGE`: the Python package, as pip calls it;
+- `MODES`: the kernel modes that it can run;
+- `infer(model, inputs, outputs, frames, mode)`: the raw outputs of each frame.
+
+`infer` runs native code on files that came from anywhere, so it is only called in
+a process of its own (`edgeimg.prepare.hosts.child`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import os
+import struct
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgeimg.errors import InternalError, UserError
+from edgeimg.model.info import TensorInfo
+from edgeimg.process import run
+
+WALL_SECONDS = 600.0
+CPU_SECONDS = 600
+
+
+class HostModule(Protocol):
+    """What a module of this package offers."""
+
+    PACKAGE: str
+    MODES: tuple[str, ...]
+
+    def infer(
+        self,
+        model: Path,
+        inputs: Sequence[Mapping[str, Any]],
+        outputs: Sequence[Mapping[str, Any]],
+        frames: Sequence[bytes],
+        mode: str,
+    ) -> list[list[bytes]]:
+        """Outputs x bytes of each frame; tensors are `{"name", "type", "shape"}`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """A host interpreter that is installed here."""
+
+    name: str
+    package: str
+    version: str
+    modes: tuple[str, ...]
+
+    def run(
+        self,
+        model: Path,
+        sha256: str,
+        inputs: Sequence[TensorInfo],
+        outputs: Sequence[TensorInfo],
+        frames: Sequence[bytes],
+        mode: str,
+    ) -> list[list[bytes]]:
+        """The raw outputs of each frame, in the order of `outputs`.
+
+        Args:
+            model: the model file.
+            sha256: what it must hold.
+            frames: each all inputs, one after the other, little-endian.
+            mode: `reference` or `default` kernels.
+
+        Raises:
+            UserError: the interpreter does not take the model, or has no such mode.
+            InternalError: it crashed, or took too long.
+        """
+        if mode not in self.modes:
+            raise UserError(
+                f"the host interpreter {self.name} has no {mode} kernels",
+                hint=f"It has: {', '.join(self.modes)}.",
+            )
+        with tempfile.TemporaryDirectory(prefix="edgeimg-golden-") as folder:
+            request, answer = Path(folder, "request"), Path(folder, "answer")
+            header = {
+                "host": self.name,
+                "model": str(model.absolute()),
+                "sha256": sha256,
+                "inputs": [_as_json(tensor) for tensor in inputs],
+                "outputs": [_as_json(tensor) for tensor in outputs],
+                "mode": mode,
+                "cpu_seconds": CPU_SECONDS,
+            }
+            request.write_bytes(pack(header, frames))
+            _run_child(self, model, request, answer)
+            told, flat = unpack(answer.read_bytes())
+        if "error" in told:
+            raise UserError(
+                f"{self.package} {self.version} does not run the model: {told['error']}",
+                place=str(model),
+            )
+        width = len(outputs)
+        return [flat[start : start + width] for start in range(0, len(flat), width)]
+
+
+def find_host(name: str, *, wanted: str | None) -> Host:
+    """The host interpreter of that name.
+
+    Args:
+        name: a module of this package.
+        wanted: the version that the guest runs; None takes what is installed.
+
+    Raises:
+        UserError: there is none, or it is not installed in that version.
+    """
+    module = load(name)
+    version = f"=={wanted}" if wanted else ""
+    hint = f"Install it: pip install '{module.PACKAGE}{version}'."
+    try:
+        found = importlib.metadata.version(module.PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(
+            f"the golden outputs need the Python package {module.PACKAGE}", hint=hint
+        ) from None
+    if wanted and found != wanted:
+        raise UserError(
+            f"the guest runs {module.PACKAGE} {wanted} and this machine has {found}: "
+            "their answers may differ",
+            hint=hint,
+        )
+    return Host(name=name, package=module.PACKAGE, version=found, modes=tuple(module.MODES))
+
+
+def load(name: str) -> HostModule:
+    """The module of a host; importing it imports no native code.
+
+    Raises:
+        UserError: there is no such module.
+    """
+    path = f"{__name__}.{name}"
+    try:
+        return importlib.import_module(path)  # type: ignore[return-value]
+    except ModuleNotFoundError as missing:
+        if missing.name != path:
+            raise
+        raise UserError(f"no host interpreter '{name}'", hint=f"Add {path}.") from None
+
+
+def pack(header: Mapping[str, Any], parts: Sequence[bytes]) -> bytes:
+    """A header and byte strings, in one."""
+    text = json.dumps({**header, "sizes": [len(part) for part in parts]}).encode()
+    return struct.pack("<Q", len(text)) + text + b"".join(parts)
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    """The inverse of `pack`."""
+    (length,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8 : 8 + length])
+    position = 8 + length
+    parts = []
+    for size in header.pop("sizes"):
+        parts.append(data[position : position + size])
+        position += size
+    return header, parts
+
+
+def _as_json(tensor: TensorInfo) -> dict[str, Any]:
+    return {"name": tensor.name, "type": tensor.type, "shape": list(tensor.shape)}
+
+
+def _run_child(host: Host, model: Path, request: Path, answer: Path) -> None:
+    import edgeimg
+
+    source = str(Path(edgeimg.__file__).resolve().parents[1])
+    paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    arguments = [sys.executable, "-P", "-m", f"{__name__}.child", request, answer]
+    try:
+        run(
+            arguments,
+            cwd=request.parent,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            timeout=WALL_SECONDS,
+        )
+    except InternalError as crash:
+        raise InternalError(
+            f"{host.package} {host.version} did not survive the model: {crash.message}",
+            place=str(model),
+            hint="Check the model file, or the sample's size.",
+        ) from crash

@@ -1,0 +1,95 @@
+"""Plan -> Inputs: what the project needs from outside it, each by content hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeimg.cache import Cache
+from edgeimg.errors import UserError
+from edgeimg.events import Report
+from edgeimg.manifest.load import shown
+from edgeimg.plan.plan import Plan
+from edgeimg.prepare.apt import DebianRequest, PackageRole, Repository
+from edgeimg.prepare.lock import Lock, LockRequest, make_lock, read_lock, write_lock
+from edgeimg.prepare.wheels import WheelRequest
+
+CLOSURES = {"root"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Everything from outside that the project names."""
+
+    lock: Lock
+
+
+def lock_request(plan: Plan) -> LockRequest:
+    """What the plan asks a lock for."""
+    debian = plan.debian
+    repositories = tuple(
+        Repository(name=one.name, suite=one.suite, components=one.components)
+        for one in debian.distribution.repositories
+    )
+    roles = tuple(
+        PackageRole(role=role, names=names, closure=role in CLOSURES)
+        for role, names in sorted(debian.packages.items())
+    )
+    wheels: tuple[WheelRequest, ...] = ()
+    if plan.runtime.wheel is not None:
+        wheel = plan.runtime.wheel
+        wheels = (
+            WheelRequest(
+                name=wheel.name,
+                version=wheel.version,
+                machine=wheel.machine,
+                file=wheel.file,
+                sha256=wheel.sha256,
+                glibc=debian.distribution.glibc,
+            ),
+        )
+    return LockRequest(
+        debian=DebianRequest(
+            suite=debian.distribution.suite,
+            architecture=plan.architecture.debian,
+            repositories=repositories,
+            packages=roles,
+        ),
+        wheels=wheels,
+    )
+
+
+def prepare(plan: Plan, lock: Path, *, locked: bool, offline: bool, report: Report) -> Inputs:
+    """Reads the lock, or makes it when it is missing or was made for something else.
+
+    Args:
+        lock: the lock file.
+        locked: refuse to make one.
+        offline: likewise, since making one needs the network.
+
+    Raises:
+        UserError: the lock is missing or stale and must not be made; or it
+            cannot be made.
+    """
+    request = lock_request(plan)
+    found = read_lock(lock) if lock.exists() else None
+    if found is not None and found.answers(request):
+        return Inputs(lock=found)
+    if locked or offline:
+        why = "does not exist" if found is None else "was made for other packages or versions"
+        option = "--locked" if locked else "--offline"
+        raise UserError(why, place=shown(lock), hint=f"Run `edgeimg lock` once, without {option}.")
+    return Inputs(lock=renew_lock(plan, lock, report))
+
+
+def renew_lock(plan: Plan, path: Path, report: Report) -> Lock:
+    """Makes the lock anew and writes it.
+
+    Raises:
+        UserError: a package, wheel, mirror or index that is not there or not right.
+    """
+    keyring = Path(plan.debian.distribution.keyring)
+    lock = make_lock(lock_request(plan), Cache(), plan.debian.mirror, report, keyrings=(keyring,))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_lock(path, lock)
+    return lock

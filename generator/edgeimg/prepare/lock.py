@@ -1,0 +1,160 @@
+"""`edgeimg.lock`: what the packages and wheels of a product resolved to.
+
+YAML beside the product, written by `edgeimg lock`, read by people in reviews: one
+entry a package, sorted, with nothing in it that only one machine knows. Whether it
+still answers what is asked is told by the digest of the request it was made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import model_validator
+
+from edgeimg.cache import Cache, canonical_json, write_atomic
+from edgeimg.errors import UserError
+from edgeimg.events import Report, Step, silent
+from edgeimg.manifest.base import Manifest, Name, Sha256, Version, Word
+from edgeimg.manifest.load import load, shown
+from edgeimg.prepare import apt, wheels
+from edgeimg.prepare.apt import DebianRequest, LockedPackage
+from edgeimg.prepare.wheels import LockedWheel, WheelRequest
+
+HEADER = "# Made by `edgeimg lock` from edgeimg.yaml. Commit it; do not edit it.\n"
+
+
+class LockRequest(Manifest):
+    """What a lock is asked for; two requests with one digest have the same lock."""
+
+    debian: DebianRequest | None = None
+    wheels: tuple[WheelRequest, ...] = ()
+
+    def digest(self) -> str:
+        """SHA-256 of the request as canonical JSON; the order of names does not count."""
+        value = self.model_dump(mode="json")
+        value["wheels"].sort(key=canonical_json)
+        if value["debian"] is not None:
+            for role in value["debian"]["packages"]:
+                role["names"].sort()
+            value["debian"]["packages"].sort(key=canonical_json)
+        return hashlib.sha256(canonical_json([1, value])).hexdigest()
+
+
+class LockedRepository(Manifest):
+    """An archive by name; where it is, is the mirror's affair."""
+
+    name: Name
+    suite: Word
+
+
+class DebianLock(Manifest):
+    """Debian packages, sorted by role and name."""
+
+    suite: Word
+    architecture: Name
+    repositories: tuple[LockedRepository, ...]
+    packages: tuple[LockedPackage, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DebianLock:
+        known = {repository.name for repository in self.repositories}
+        for package in self.packages:
+            if package.repository not in known:
+                raise ValueError(f"{package.name}: '{package.repository}' is not a repository here")
+        counted = Counter((package.role, package.name) for package in self.packages)
+        for (role, name), count in counted.items():
+            if count > 1:
+                raise ValueError(f"{name} ({role}) is here {count} times")
+        return self
+
+
+class Lock(Manifest):
+    """The content of `edgeimg.lock`; `request` is the digest of what was asked."""
+
+    version: Version
+    request: Sha256
+    debian: DebianLock | None = None
+    wheels: tuple[LockedWheel, ...] = ()
+
+    def answers(self, request: LockRequest) -> bool:
+        """False when the lock is stale: it was made for something else."""
+        return self.request == request.digest()
+
+
+def read_lock(path: Path) -> Lock:
+    """Read a lock.
+
+    Raises:
+        UserError: it is missing, or is not a lock; every error with line and column.
+    """
+    return load(path, Lock)
+
+
+def write_lock(path: Path, lock: Lock) -> None:
+    """Write a lock: the same lock is the same bytes.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        write_atomic(path, lock_text(lock).encode())
+    except OSError as problem:
+        raise UserError(f"cannot be written: {problem.strerror}", place=shown(path)) from problem
+
+
+def lock_text(lock: Lock) -> str:
+    """The lock as YAML, with an empty part left out."""
+    value: dict[str, Any] = lock.model_dump(mode="json", exclude_none=True)
+    if not value["wheels"]:
+        del value["wheels"]
+    # default_flow_style=None: mappings of plain values stand in braces, one entry a package.
+    text = yaml.dump(
+        value, Dumper=yaml.SafeDumper, default_flow_style=None, sort_keys=False, width=100
+    )
+    return HEADER + text
+
+
+def make_lock(
+    request: LockRequest,
+    cache: Cache,
+    mirror: str | None = None,
+    events: Report = silent,
+    *,
+    keyrings: Sequence[Path] = apt.KEYRINGS,
+    places: Mapping[str, str] | None = None,
+) -> Lock:
+    """Resolve a request on this machine's mirror and index.
+
+    Args:
+        mirror: the URL above Debian's repositories; None asks the host's apt.
+        keyrings: the archive's public keys.
+        places: package name -> where it was written, for messages.
+
+    Raises:
+        UserError: a package, wheel, mirror or index that is not there or not right.
+    """
+    debian = None
+    if request.debian is not None:
+        asked = request.debian
+        debian = DebianLock(
+            suite=asked.suite,
+            architecture=asked.architecture,
+            repositories=tuple(
+                LockedRepository(name=repository.name, suite=repository.suite)
+                for repository in asked.repositories
+            ),
+            packages=apt.resolve(
+                asked, cache, mirror=mirror, keyrings=keyrings, places=places, report=events
+            ),
+        )
+    located = []
+    for wheel in request.wheels:
+        events(Step(name="wheels", detail=wheel.file))
+        located.append(wheels.locate(wheel))
+    located.sort(key=lambda found: found.file)
+    return Lock(version=1, request=request.digest(), debian=debian, wheels=tuple(located))

@@ -1,0 +1,320 @@
+"""Samples to input tensors, by the arithmetic of docs/design.md, byte for byte.
+
+`edge-infer` computes the same on the device. Integers are exact; the rest is IEEE
+double precision without fused multiply-add.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from edgeimg.errors import UserError
+from edgeimg.manifest.model import ImageInput
+from edgeimg.model.info import TensorInfo
+from edgeimg.plan.plan import PlannedInput
+
+Samples = npt.NDArray[np.uint8]
+"""Height x width x channels; 1 channel is gray, 3 are red, green and blue."""
+
+MAX_PIXELS = 100_000_000
+ONE = 2048  # 1.0 of a tap's fraction
+
+_NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)*([0-9]+)")
+
+
+class BrokenPicture(Exception):
+    """A picture that cannot be decoded, or does not fit."""
+
+
+def frame_bytes(path: Path, inputs: Sequence[PlannedInput]) -> bytes:
+    """All input tensors of a sample, one after the other, little-endian.
+
+    Raises:
+        UserError: the file cannot be read, or is not what the model takes.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise UserError(f"cannot read it: {problem.strerror}", place=str(path)) from problem
+    return frame_of(data, inputs, place=str(path))
+
+
+def frame_of(data: bytes, inputs: Sequence[PlannedInput], *, place: str) -> bytes:
+    """The same for a sample's content that was read already.
+
+    Raises:
+        UserError: at `place`: it is broken, or not what the model takes.
+    """
+    if len(inputs) == 1 and inputs[0].image is not None:
+        try:
+            return tensor_of(decode(data), inputs[0].image, inputs[0].tensor).tobytes()
+        except BrokenPicture as broken:
+            hint = "Replace the sample, or change the model's `inputs`."
+            raise UserError(f"broken sample: {broken}", place=place, hint=hint) from broken
+    wanted = sum(byte_size(each.tensor) for each in inputs)
+    if len(data) != wanted:
+        names = ", ".join(each.tensor.name for each in inputs)
+        raise UserError(
+            f"broken sample: {len(data)} bytes; the inputs {names} take {wanted}", place=place
+        )
+    return data
+
+
+def byte_size(tensor: TensorInfo) -> int:
+    """Bytes of a tensor with a closed shape, densely packed.
+
+    Raises:
+        UserError: the shape is open, or the type has no fixed size.
+    """
+    if any(size < 0 for size in tensor.shape):
+        raise UserError(f"input {tensor.name} has an open shape {list(tensor.shape)}")
+    return int(np.prod(tensor.shape, dtype=np.int64)) * element_type(tensor.type).itemsize
+
+
+def element_type(name: str) -> np.dtype[np.generic]:
+    """NumPy's little-endian type of a tensor type's name.
+
+    Raises:
+        UserError: it is not one that the app can feed.
+    """
+    if name not in ("float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"):
+        raise UserError(f"tensors of type {name} cannot be fed")
+    return np.dtype(name).newbyteorder("<")
+
+
+def decode(data: bytes) -> Samples:
+    """A PNM, PNG or JPEG picture as 8-bit samples, told apart by its first bytes.
+
+    Alpha is dropped, palettes are expanded, 16-bit samples keep their high byte.
+
+    Raises:
+        BrokenPicture: truncated, corrupt, unknown or too large.
+    """
+    if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
+        return _decode_pnm(data)
+    if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        return _decode_with_pillow(data)
+    raise BrokenPicture("not a PNM, PNG or JPEG picture" if data else "it is empty")
+
+
+def tensor_of(samples: Samples, image: ImageInput, tensor: TensorInfo) -> npt.NDArray[np.generic]:
+    """The input tensor of a decoded picture, in the tensor's own shape and type.
+
+    Raises:
+        BrokenPicture: `resize: none`, and the picture has another size.
+    """
+    height, width = target_size(image, tensor)
+    picture = _resized(_coloured(samples, image.color), image.resize, width, height)
+    table = _value_table(image, tensor)
+    values = np.stack([table[c][picture[:, :, c]] for c in range(image.channels)], axis=-1)
+    if image.layout == "nchw":
+        values = values.transpose(2, 0, 1)
+    return np.ascontiguousarray(values).reshape(tensor.shape)
+
+
+def target_size(image: ImageInput, tensor: TensorInfo) -> tuple[int, int]:
+    """Height and width that the tensor's shape asks for.
+
+    Raises:
+        UserError: the shape is not one picture in that layout.
+    """
+    shape = tensor.shape
+    if len(shape) >= 3 and all(size == 1 for size in shape[:-3]):
+        first, second, third = shape[-3:]
+        channels, height, width = (
+            (third, first, second) if image.layout == "nhwc" else (first, second, third)
+        )
+        if channels == image.channels and height > 0 and width > 0:
+            return height, width
+    raise UserError(
+        f"input {tensor.name} has the shape {list(shape)}, which is not one "
+        f"{image.color} picture as {image.layout}",
+        hint="Change `layout` or `color` of the model's input.",
+    )
+
+
+def _checked(width: int, height: int) -> None:
+    if width == 0 or height == 0:
+        raise BrokenPicture("the picture is empty")
+    if width * height > MAX_PIXELS:
+        raise BrokenPicture("more than 100 megapixels")
+
+
+def _decode_pnm(data: bytes) -> Samples:
+    position = 2
+    numbers = []
+    for _ in range(3):
+        found = _NUMBER.match(data, position)
+        if found is None or len(found[1]) > 9:
+            raise BrokenPicture("PNM: bad header")
+        numbers.append(int(found[1]))
+        position = found.end()
+    width, height, maximum = numbers
+    if not 0 < maximum <= 65535:
+        raise BrokenPicture("PNM: bad maximum value")
+    if not data[position : position + 1].isspace():
+        raise BrokenPicture("PNM: bad header")
+    _checked(width, height)
+    channels = 3 if data[1:2] in b"36" else 1
+    count = width * height * channels
+    body = data[position + 1 :]
+    read = _pnm_text if data[1:2] in b"23" else _pnm_binary
+    values = read(body, count, maximum)
+    if (values > maximum).any():
+        raise BrokenPicture("PNM: a sample is above the maximum")
+    if maximum == 65535:
+        values = values >> 8
+    elif maximum != 255:
+        values = (values * 255 + maximum // 2) // maximum
+    return values.astype(np.uint8).reshape(height, width, channels)
+
+
+def _pnm_binary(body: bytes, count: int, maximum: int) -> npt.NDArray[np.int64]:
+    kind = np.dtype(">u2") if maximum > 255 else np.dtype("u1")
+    if len(body) < count * kind.itemsize:
+        raise BrokenPicture("PNM: truncated")
+    return np.frombuffer(body, kind, count).astype(np.int64)
+
+
+def _pnm_text(body: bytes, count: int, maximum: int) -> npt.NDArray[np.int64]:
+    if len(body) < count:
+        raise BrokenPicture("PNM: truncated")
+    words = re.sub(rb"#[^\n]*", b" ", body).split(maxsplit=count)[:count]
+    if len(words) < count:
+        raise BrokenPicture("PNM: truncated")
+    if not all(word.isdigit() and len(word) <= 9 for word in words):
+        raise BrokenPicture("PNM: a number is missing")
+    return np.array([int(word) for word in words], np.int64)
+
+
+def _decode_with_pillow(data: bytes) -> Samples:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(BytesIO(data), formats=("PNG", "JPEG")) as picture:
+                _checked(picture.width, picture.height)
+                picture.load()
+                return _pillow_samples(picture)
+    except BrokenPicture:
+        raise
+    # Pillow raises whatever its parsers stumble over: struct.error, SyntaxError, OSError ...
+    except Exception as problem:
+        raise BrokenPicture(f"{type(problem).__name__}: {problem}") from problem
+
+
+def _pillow_samples(picture: Image.Image) -> Samples:
+    if picture.mode.startswith("I"):  # a gray PNG of 16 bits
+        values = np.asarray(picture).astype(np.int64) >> 8
+        return values.astype(np.uint8)[:, :, np.newaxis]
+    if picture.mode in ("1", "L", "LA"):
+        return np.asarray(picture.convert("L"))[:, :, np.newaxis]
+    if picture.mode in ("P", "PA", "RGB", "RGBA"):
+        return np.asarray(picture.convert("RGB"))
+    raise BrokenPicture(f"pictures of mode {picture.mode} are not supported; save it as RGB")
+
+
+def _coloured(samples: Samples, color: str) -> Samples:
+    if color == "gray":
+        if samples.shape[2] == 1:
+            return samples
+        red, green, blue = (samples[:, :, c].astype(np.int64) for c in range(3))
+        gray = (77 * red + 150 * green + 29 * blue + 128) >> 8
+        return gray.astype(np.uint8)[:, :, np.newaxis]
+    if samples.shape[2] == 1:
+        return np.repeat(samples, 3, axis=2)
+    return samples[:, :, ::-1] if color == "bgr" else samples
+
+
+def _resized(samples: Samples, resize: str, width: int, height: int) -> Samples:
+    source_height, source_width = samples.shape[:2]
+    wider = source_width * height > source_height * width
+    if resize == "none":
+        if (source_width, source_height) != (width, height):
+            raise BrokenPicture(
+                f"the picture is {source_width}x{source_height}, the model takes {width}x{height}"
+            )
+        return samples
+    if resize == "crop":
+        if wider:
+            part = max(1, source_height * width // height)
+            left = (source_width - part) // 2
+            samples = samples[:, left : left + part]
+        else:
+            part = max(1, source_width * height // width)
+            top = (source_height - part) // 2
+            samples = samples[top : top + part]
+    if resize != "letterbox":
+        return _stretched(samples, width, height)
+    new_width, new_height = width, height
+    if wider:
+        new_height = max(1, source_height * width // source_width)
+    else:
+        new_width = max(1, source_width * height // source_height)
+    framed = np.zeros((height, width, samples.shape[2]), np.uint8)
+    top, left = (height - new_height) // 2, (width - new_width) // 2
+    framed[top : top + new_height, left : left + new_width] = _stretched(
+        samples, new_width, new_height
+    )
+    return framed
+
+
+def _stretched(samples: Samples, width: int, height: int) -> Samples:
+    """Bilinear, with half-pixel centres, in integers."""
+    left, right, fx = _taps(samples.shape[1], width)
+    upper, lower, fy = _taps(samples.shape[0], height)
+    fx = fx[np.newaxis, :, np.newaxis]
+    fy = fy[:, np.newaxis, np.newaxis]
+
+    def row(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        picked = samples[rows]
+        return picked[:, left] * (ONE - fx) + picked[:, right] * fx
+
+    values = (row(upper) * (ONE - fy) + row(lower) * fy + (1 << 21)) >> 22
+    return values.astype(np.uint8)
+
+
+def _taps(
+    source: int, target: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """For each target index: the two source indices, and the second one's share of 2048."""
+    position = ((2 * np.arange(target, dtype=np.int64) + 1) * source * ONE // target - ONE) // 2
+    position = np.clip(position, 0, (source - 1) * ONE)
+    low = position >> 11
+    return low, np.minimum(low + 1, source - 1), position & (ONE - 1)
+
+
+def _value_table(image: ImageInput, tensor: TensorInfo) -> list[npt.NDArray[np.generic]]:
+    """For each channel, the tensor's value of each of the 256 samples."""
+    tables = []
+    for channel in range(image.channels):
+        mean = image.mean[channel % len(image.mean)]
+        std = image.std[channel % len(image.std)]
+        values = (np.arange(256, dtype=np.float64) - mean) / std
+        tables.append(_typed(values, tensor))
+    return tables
+
+
+def _typed(values: npt.NDArray[np.float64], tensor: TensorInfo) -> npt.NDArray[np.generic]:
+    kind = element_type(tensor.type)
+    if kind.kind == "f":
+        with np.errstate(over="ignore"):
+            return values.astype(kind)
+    if tensor.quantization is not None:
+        values = values / tensor.quantization.scale + tensor.quantization.zero_point
+    rounded = np.floor(values + 0.5)
+    if kind.kind == "b":
+        return (rounded >= 1).astype(kind)
+    limits = np.iinfo(tensor.type)
+    # A double cannot hold the largest int64: what reaches it is set, not converted.
+    inside = np.clip(rounded, limits.min, min(float(limits.max), 2.0**63 - 1024))
+    typed = inside.astype(kind)
+    typed[rounded >= float(limits.max)] = limits.max
+    return typed

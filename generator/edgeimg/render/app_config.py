@@ -1,0 +1,80 @@
+"""`/etc/edge-infer/<model>.json`: the app's configuration (docs/design.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from edgeimg.model.info import TensorInfo
+from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput
+
+SHARE = "usr/share/edge-infer"
+
+
+def model_folder(model: PlannedModel) -> str:
+    """Where the model's files lie in the image, relative to its root."""
+    return f"{SHARE}/{model.name}"
+
+
+def model_file(model: PlannedModel) -> str:
+    return f"{model_folder(model)}/model.{model.info.format}"
+
+
+def labels_file(model: PlannedModel, index: int) -> str:
+    return f"{model_folder(model)}/labels-{index}.txt"
+
+
+def app_config(model: PlannedModel, threads: int) -> dict[str, Any]:
+    """The configuration as plain data."""
+    return {
+        "name": model.name,
+        "model": f"/{model_file(model)}",
+        "threads": threads,
+        "kernels": "default",
+        "source": f"/{model_folder(model)}/samples",
+        "inputs": [_input(one) for one in model.inputs],
+        "outputs": [_output(model, index, one) for index, one in enumerate(model.outputs)],
+    }
+
+
+def app_config_text(model: PlannedModel, threads: int) -> str:
+    """The configuration as it is written."""
+    return json.dumps(app_config(model, threads), indent=2, ensure_ascii=False) + "\n"
+
+
+def _tensor(tensor: TensorInfo) -> dict[str, Any]:
+    quantization = None
+    if tensor.quantization is not None:
+        quantization = {
+            "scale": tensor.quantization.scale,
+            "zero_point": tensor.quantization.zero_point,
+        }
+    return {
+        "name": tensor.name,
+        "type": tensor.type,
+        "shape": list(tensor.shape),
+        "quantization": quantization,
+    }
+
+
+def _input(planned: PlannedInput) -> dict[str, Any]:
+    image = None
+    if planned.image is not None:
+        image = {
+            "color": planned.image.color,
+            "layout": planned.image.layout,
+            "resize": planned.image.resize,
+            "mean": list(planned.image.mean),
+            "std": list(planned.image.std),
+        }
+    return {**_tensor(planned.tensor), "image": image}
+
+
+def _output(model: PlannedModel, index: int, planned: PlannedOutput) -> dict[str, Any]:
+    labels = f"/{labels_file(model, index)}" if planned.labels else None
+    return {
+        **_tensor(planned.tensor),
+        "softmax": planned.softmax,
+        "top_k": planned.top_k,
+        "labels": labels,
+    }

@@ -1,0 +1,69 @@
+"""Jinja2, set up so that what it makes looks hand-written, and quoting for each format.
+
+User text reaches an emitted file only through the quoting of that file's format.
+"""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from edgeimg.resources import data
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def make_value(text: str) -> str:
+    """The right side of `NAME := ...` so that make takes it as it is written.
+
+    Raises:
+        ValueError: a line break, which make has no quoting for.
+    """
+    if "\n" in text or "\r" in text:
+        raise ValueError("a line break in a make value")
+    quoted = text.replace("$", "$$").replace("#", r"\#")
+    # A backslash at the end would join the next line; one before # is its quoting.
+    return f"{quoted}$()" if quoted.endswith("\\") or quoted != quoted.rstrip() else quoted
+
+
+def shell_value(text: str) -> str:
+    """The right side of a shell assignment."""
+    return shlex.quote(text)
+
+
+def genimage_value(text: str) -> str:
+    """A quoted value of a genimage configuration (libconfuse)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'
+
+
+def markdown(text: str) -> str:
+    """Text in a Markdown paragraph: nothing in it is markup."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+!|~$&" else letter for letter in text)
+
+
+@cache
+def environment(builder: str) -> Environment:
+    """The templates of one builder; an undefined name is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(data("templates") / builder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    made.filters["make"] = make_value
+    made.filters["shell"] = shell_value
+    made.filters["genimage"] = genimage_value
+    made.filters["md"] = markdown
+    return made
+
+
+def render(builder: str, template: str, context: dict[str, Any]) -> str:
+    """Renders `templates/<builder>/<template>.j2`."""
+    return environment(builder).get_template(f"{template}.j2").render(context)

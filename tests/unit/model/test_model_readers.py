@@ -1,0 +1,210 @@
+"""What the readers say of small files made for one question each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from edgeimg.errors import UserError
+from edgeimg.model.graph import Operator, peak_live_bytes, tensor_bytes
+from edgeimg.model.info import ModelInfo
+
+np = pytest.importorskip("numpy")
+
+
+def one_operator(
+    export: ModuleType,
+    kind: str,
+    options: Any,
+    shapes: list[tuple[int, ...]],
+    output: tuple[int, ...],
+    constant: int | None = None,
+) -> ModelInfo:
+    """A float model of one operator; the input at index `constant` is a constant."""
+    from edgeimg.model import tflite_reader
+
+    writer = export.Writer()
+    kind_of = export.schema.TensorType.FLOAT32
+    inputs = [
+        writer.tensor(
+            f"in{index}",
+            shape,
+            kind_of,
+            content=np.zeros(shape, "<f4") if index == constant else None,
+        )
+        for index, shape in enumerate(shapes)
+    ]
+    made = writer.tensor("out", output, kind_of)
+    writer.operator(kind, 1, options, inputs, made)
+    return tflite_reader.read(writer.finish(inputs[0], made))
+
+
+def test_macs_of_tflite_operators(export: ModuleType) -> None:
+    schema = export.schema
+    depthwise = one_operator(
+        export,
+        "DEPTHWISE_CONV_2D",
+        schema.DepthwiseConv2DOptionsT(),
+        [(1, 6, 6, 4), (1, 3, 3, 4)],
+        (1, 4, 4, 4),
+        constant=1,
+    )
+    assert depthwise.macs == 4 * 4 * 4 * 9
+    assert depthwise.parameters == 36
+    dense = one_operator(
+        export,
+        "FULLY_CONNECTED",
+        schema.FullyConnectedOptionsT(),
+        [(2, 30), (7, 30)],
+        (2, 7),
+        constant=1,
+    )
+    assert dense.macs == 2 * 7 * 30
+    upwards = one_operator(
+        export,
+        "TRANSPOSE_CONV",
+        schema.TransposeConvOptionsT(),
+        [(4,), (5, 3, 3, 2), (1, 4, 4, 2)],
+        (1, 8, 8, 5),
+        constant=1,
+    )
+    assert upwards.macs == 4 * 4 * 2 * 3 * 3 * 5
+    for transposed, left in ((False, (2, 3, 11)), (True, (2, 11, 3))):
+        options = schema.BatchMatMulOptionsT()
+        options.adjX = transposed
+        shapes: list[tuple[int, ...]] = [left, (2, 11, 5)]
+        product = one_operator(export, "BATCH_MATMUL", options, shapes, (2, 3, 5))
+        assert product.macs == 2 * 3 * 5 * 11
+    added = one_operator(export, "ADD", schema.AddOptionsT(), [(1, 4), (1, 4)], (1, 4))
+    assert added.macs == 0
+
+
+def test_a_dynamic_dimension_is_minus_one(export: ModuleType) -> None:
+    from edgeimg.model import tflite_reader
+
+    writer = export.Writer()
+    kind = export.schema.TensorType.UINT8
+    first = writer.tensor("a", (1, 4), kind, export.quantization([0.5], [3]))
+    last = writer.tensor("b", (1, 4), kind)
+    writer.graph.tensors[first].shapeSignature = [-1, 4]
+    writer.operator("RELU", 1, export.schema.ReshapeOptionsT(), [first], last)
+    info = tflite_reader.read(writer.finish(first, last))
+    assert info.inputs[0].shape == (-1, 4)
+    assert info.inputs[0].fixed_shape == (1, 4)
+    assert info.inputs[0].quantization is not None
+    assert info.outputs[0].quantization is None
+    assert info.peak_live_bytes == 8
+
+
+@pytest.mark.parametrize("scale", [float("nan"), float("inf"), -0.5])
+def test_an_impossible_scale_is_an_error(export: ModuleType, scale: float) -> None:
+    from edgeimg.model import tflite_reader
+
+    writer = export.Writer()
+    kind = export.schema.TensorType.INT8
+    first = writer.tensor("a", (1, 4), kind, export.quantization([scale], [3]))
+    with pytest.raises(UserError, match="a: the scale is"):
+        tflite_reader.read(writer.finish(first, first))
+
+
+def test_an_input_quantized_by_channel_is_an_error(export: ModuleType) -> None:
+    from edgeimg.model import tflite_reader
+
+    writer = export.Writer()
+    kind = export.schema.TensorType.INT8
+    first = writer.tensor("a", (1, 2), kind, export.quantization([0.5, 0.25], [0, 0]))
+    with pytest.raises(UserError, match="quantized by channel"):
+        tflite_reader.read(writer.finish(first, first))
+
+
+@pytest.mark.parametrize("index", [-5, 1, 1000])
+def test_a_tensor_that_is_not_there(export: ModuleType, index: int) -> None:
+    from edgeimg.model import tflite_reader
+
+    writer = export.Writer()
+    writer.tensor("a", (1, 2), export.schema.TensorType.INT8)
+    with pytest.raises(UserError, match="no such tensor"):
+        tflite_reader.read(writer.finish(index, 0))
+
+
+def test_macs_of_onnx_operators() -> None:
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    from edgeimg.model import onnx_reader
+
+    def constant(name: str, *shape: int) -> Any:
+        return numpy_helper.from_array(np.zeros(shape, np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["x", "grouped"], ["a"], group=2, pads=[1, 1, 1, 1]),
+        helper.make_node("ConvTranspose", ["a", "up"], ["b"], strides=[2, 2]),
+        helper.make_node("Flatten", ["b"], ["c"]),
+        helper.make_node("Gemm", ["c", "dense"], ["d"], transB=1),
+        helper.make_node("MatMul", ["d", "matrix"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4, 5, 5])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [
+            constant("grouped", 6, 2, 3, 3),
+            constant("up", 6, 3, 2, 2),
+            constant("dense", 9, 300),
+            constant("matrix", 9, 2),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    info = onnx_reader.read(model.SerializeToString())
+    assert {use.name: use.macs for use in info.operators} == {
+        "Conv": 25 * 6 * 2 * 9,
+        "ConvTranspose": 25 * 6 * 3 * 4,
+        "Flatten": 0,
+        "Gemm": 9 * 300,
+        "MatMul": 2 * 9,
+    }
+    assert info.inputs[0].shape == (-1, 4, 5, 5)
+    assert info.outputs[0].shape == (-1, 2)
+    assert info.parameters == 6 * 2 * 9 + 6 * 3 * 4 + 9 * 300 + 9 * 2
+    assert onnx.__version__
+
+
+def test_weights_in_other_files_are_an_error() -> None:
+    pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    from edgeimg.model import onnx_reader
+
+    weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2])
+    weights.data_location = TensorProto.EXTERNAL
+    entry = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])
+    node = helper.make_node("Add", ["x", "w"], ["y"])
+    model = helper.make_model(helper.make_graph([node], "g", [entry], [result], [weights]))
+    with pytest.raises(UserError, match="in other files") as caught:
+        onnx_reader.read(model.SerializeToString())
+    assert "save_as_external_data=False" in caught.value.hint
+
+
+def test_peak_of_a_branch() -> None:
+    """x (10) makes a (20), which waits for b (5): all but x live at the last step."""
+
+    def operator(reads: str, makes: str) -> Operator:
+        return Operator(name="OP", version=1, macs=0, reads=tuple(reads), makes=tuple(makes))
+
+    sizes: dict[Hashable, int] = {"x": 10, "a": 20, "b": 5, "y": 1}
+    steps = [operator("x", "a"), operator("x", "b"), operator("ab", "y")]
+    assert peak_live_bytes(sizes, steps, "x", "y") == 10 + 20 + 5
+    assert peak_live_bytes(sizes, steps[:1], "x", "x") == 30
+    assert peak_live_bytes(sizes, [], "x", "y") == 11
+
+
+def test_bytes_of_a_tensor() -> None:
+    assert tensor_bytes("int4", (3,)) == 2
+    assert tensor_bytes("float32", (-1, 5)) == 20
+    assert tensor_bytes("string", (4,)) == 0
+    assert tensor_bytes("float32", ()) == 4
