@@ -83,7 +83,7 @@ TEST_CASE("crop and letterbox") {
   Placement place = Place(Resize::kCrop, 640, 480, 96, 96);
   CHECK(place.source == Area{80, 0, 480, 480});
   place = Place(Resize::kCrop, 3, 1000, 96, 1);
-  CHECK(place.source == Area{0, 500, 3, 1});
+  CHECK(place.source == Area{0, 499, 3, 1});
   place = Place(Resize::kLetterbox, 640, 480, 96, 96);
   CHECK(place.target == Area{0, 12, 96, 72});
   place = Place(Resize::kLetterbox, 1, 1000, 96, 96);

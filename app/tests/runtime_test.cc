@@ -40,7 +40,7 @@ TEST_CASE("the library fits") { CHECK_FALSE(RuntimeVersion().empty()); }
 TEST_CASE("wrong models are one line") {
   const std::string model = ModelPath();
   CHECK(ErrorOf("/does/not/exist", {}) == "/does/not/exist: No such file or directory");
-  CHECK(ErrorOf("/", {}) == "/: not a file");
+  CHECK(ErrorOf("/", {}).find("/: not a file") == 0);
   CHECK(ErrorOf(model, {}).find("the configuration has 0 inputs") == 0);
 
   std::ifstream file(model, std::ios::binary);
@@ -63,8 +63,10 @@ TEST_CASE("every declared function, on a model") {
   const std::string path = ModelPath();
   LiteRtEnvironment environment = nullptr;
   REQUIRE(LiteRtCreateEnvironment(0, nullptr, &environment) == 0);
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
   LiteRtModel model = nullptr;
-  REQUIRE(LiteRtCreateModelFromFile(environment, path.c_str(), &model) == 0);
+  REQUIRE(LiteRtCreateModelFromBuffer(environment, bytes.data(), bytes.size(), &model) == 0);
   LiteRtSignature signature = nullptr;
   REQUIRE(LiteRtGetModelSignature(model, 0, &signature) == 0);
   LiteRtSubgraph graph = nullptr;
@@ -95,8 +97,8 @@ TEST_CASE("every declared function, on a model") {
   CHECK(type_id == kLiteRtRankedTensorType);
   LiteRtRankedTensorType type{};
   REQUIRE(LiteRtGetRankedTensorType(tensor, &type) == 0);
-  CHECK(type.layout.rank > 0);
-  CHECK(type.layout.rank <= kLiteRtMaxRank);
+  CHECK(+type.layout.rank > 0);
+  CHECK(+type.layout.rank <= kLiteRtMaxRank);
   LiteRtQuantizationTypeId quantization_id = -1;
   REQUIRE(LiteRtGetQuantizationTypeId(tensor, &quantization_id) == 0);
   LiteRtQuantizationPerTensor quantization{};
@@ -119,7 +121,7 @@ TEST_CASE("every declared function, on a model") {
   CHECK_FALSE(accelerated);
   LiteRtLayout layout{};
   REQUIRE(LiteRtGetCompiledModelOutputTensorLayouts(compiled, 0, 1, &layout, false) == 0);
-  CHECK(layout.rank == type.layout.rank);
+  CHECK(+layout.rank == +type.layout.rank);
   // Strict resizing of a closed shape is refused, but must be understood.
   const int dimension = 1;
   CHECK(LiteRtCompiledModelResizeInputTensor(compiled, 0, 0, &dimension, 1) != 0);

@@ -91,15 +91,21 @@ def check_machine(cache: Path) -> list[Check]:
     encoding = sys.getfilesystemencoding()
     return [
         Check(
-            what="free disk", needed_for="debian", found=f"{free:.1f} GiB",
+            what="free disk",
+            needed_for="debian",
+            found=f"{free:.1f} GiB",
             state="ok" if free > 2 else "missing",
         ),
         Check(
-            what="memory", needed_for="debian", found=f"{memory:.1f} GiB",
+            what="memory",
+            needed_for="debian",
+            found=f"{memory:.1f} GiB",
             state="ok" if memory > 1.5 else "missing",
         ),
         Check(
-            what="locale", needed_for="all", found=encoding,
+            what="locale",
+            needed_for="all",
+            found=encoding,
             state="ok" if encoding == "utf-8" else "missing",
         ),
         Check(what="KVM", needed_for="speed only", state="note", found=kvm()),
@@ -107,7 +113,7 @@ def check_machine(cache: Path) -> list[Check]:
 
 
 # A boot sector that writes to the isa-debug-exit port: `mov al, 0x15; out 0xf4, al; hlt`.
-BOOT_SECTOR = (b"\xb0\x15\xe6\xf4\xf4" + bytes(505) + b"\x55\xaa")
+BOOT_SECTOR = b"\xb0\x15\xe6\xf4\xf4" + bytes(505) + b"\x55\xaa"
 BOOTED = (0x15 << 1) | 1
 
 
@@ -131,4 +137,3 @@ def kvm() -> str:
     if done.returncode == BOOTED:
         return "runs a guest's code; verify emulates all the same, so that answers repeat"
     return "/dev/kvm answers but boots no guest; QEMU emulates"
-

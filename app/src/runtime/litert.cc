@@ -1,4 +1,7 @@
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -66,6 +69,36 @@ class Owned {
  private:
   Handle handle_ = nullptr;
   void (*destroy_)(Handle);
+};
+
+/// A file mapped into memory, read-only. Throws ConfigError.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path) {
+    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat status {};
+    if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+      const int error = errno;
+      if (descriptor >= 0) close(descriptor);
+      throw ConfigError(path + ": " + std::strerror(error));
+    }
+    size_ = static_cast<size_t>(status.st_size);
+    if (S_ISREG(status.st_mode) && size_ > 0) {
+      data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    }
+    close(descriptor);
+    if (data_ == MAP_FAILED) throw ConfigError(path + ": not a file that can be mapped");
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile() { munmap(data_, size_); }
+
+  const void* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  void* data_ = MAP_FAILED;
+  size_t size_ = 0;
 };
 
 std::optional<ElementType> FromLiteRt(LiteRtElementType type) {
@@ -216,8 +249,10 @@ Owned<LiteRtOptions> CreateOptions(const LoadOptions& load) {
 class LiteRtModelAdapter final : public Model {
  public:
   LiteRtModelAdapter(const std::string& path, const LoadOptions& load)
-      : environment_(CreateEnvironment()), options_(CreateOptions(load)) {
-    Check(LiteRtCreateModelFromFile(environment_.get(), path.c_str(), model_.out()), path);
+      : file_(path), environment_(CreateEnvironment()), options_(CreateOptions(load)) {
+    Check(LiteRtCreateModelFromBuffer(environment_.get(), file_.data(), file_.size(),
+                                      model_.out()),
+          path);
     LiteRtSignature signature = nullptr;
     Check(LiteRtGetModelSignature(model_.get(), kSignature, &signature), path);
     inputs_.Inspect(signature, LiteRtGetNumSignatureInputs, LiteRtGetSignatureInputTensorByIndex,
@@ -297,7 +332,8 @@ class LiteRtModelAdapter final : public Model {
     }
   }
 
-  // Destroyed in the opposite order: buffers first, the environment last.
+  // Destroyed in the opposite order: buffers first, then the environment, the file last.
+  MappedFile file_;
   Owned<LiteRtEnvironment> environment_;
   Owned<LiteRtOptions> options_;
   Owned<LiteRtModel> model_{LiteRtDestroyModel};
@@ -324,9 +360,6 @@ std::string RuntimeVersion() {
 
 std::unique_ptr<Model> LoadModel(const std::string& path, const LoadOptions& options) {
   RuntimeVersion();
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0) throw ConfigError(path + ": " + std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) throw ConfigError(path + ": not a file");
   for (const auto* specs : {&options.inputs, &options.outputs}) {
     for (const TensorSpec& spec : *specs) {
       if (spec.shape.size() > kLiteRtMaxRank) {

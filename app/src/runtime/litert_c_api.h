@@ -103,9 +103,11 @@ LiteRtStatus LiteRtCreateEnvironment(int option_count, const LiteRtEnvOption* op
 
 LITERT_WEAK void LiteRtDestroyEnvironment(LiteRtEnvironment environment);
 
-// Since 2.2 the environment comes first; until 2.1 there was none.
-LITERT_WEAK LiteRtStatus LiteRtCreateModelFromFile(LiteRtEnvironment environment, const char* path,
-                                                   LiteRtModel* model);
+// Since 2.2 the environment comes first; until 2.1 there was none. The buffer must outlive the
+// model. Unlike LiteRtCreateModelFromFile, which crashes on a truncated file, this one verifies.
+LITERT_WEAK LiteRtStatus LiteRtCreateModelFromBuffer(LiteRtEnvironment environment,
+                                                     const void* buffer, size_t size,
+                                                     LiteRtModel* model);
 LITERT_WEAK void LiteRtDestroyModel(LiteRtModel model);
 LITERT_WEAK LiteRtStatus LiteRtGetModelSignature(LiteRtModel model, size_t index,
                                                  LiteRtSignature* signature);

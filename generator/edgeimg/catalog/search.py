@@ -71,7 +71,9 @@ class Catalog:
         if "/" in name or name.endswith((".yaml", ".yml")):
             path = (base or Path.cwd()) / Path(name).expanduser()
             if not path.is_file():
-                raise UserError(f"{kind} {name} does not exist", place=place, hint="Check the path.")
+                raise UserError(
+                    f"{kind} {name} does not exist", place=place, hint="Check the path."
+                )
             return path
         found = self._all(kind, name) if name.replace("-", "").isalnum() else []
         if not found:

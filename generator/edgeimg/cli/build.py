@@ -65,15 +65,21 @@ def generate(
     plan = resolved(chosen)
     folder = project or chosen.project
     with Drawer(output) as drawer, holding(folder):
-        done = generated(
-            chosen, plan, folder, locked=locked, offline=offline, report=drawer.report
-        )
+        done = generated(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
     if output is Format.text:
-        print(f"{shown(folder)}: {done.files} files, {len(done.changed)} written, "
-              f"{len(done.removed)} removed")
+        print(
+            f"{shown(folder)}: {done.files} files, {len(done.changed)} written, "
+            f"{len(done.removed)} removed"
+        )
         print(f"Build it with `make -C {shown(folder)}`, or with `edgeimg build`.")
-    drawer.result({"project": str(folder), "files": done.files, "changed": list(done.changed),
-                   "removed": list(done.removed)})
+    drawer.result(
+        {
+            "project": str(folder),
+            "files": done.files,
+            "changed": list(done.changed),
+            "removed": list(done.removed),
+        }
+    )
 
 
 def build(
@@ -113,6 +119,7 @@ def print_image(image: Image) -> None:
 def image_result(image: Image) -> dict[str, Any]:
     return {
         "image": str(image.disk),
-        "files": {name: {"path": str(path), "bytes": path.stat().st_size}
-                  for name, path in image.shown},
+        "files": {
+            name: {"path": str(path), "bytes": path.stat().st_size} for name, path in image.shown
+        },
     }

@@ -52,7 +52,10 @@ class Drawer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._erase()
 
@@ -131,7 +134,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def _cell_style(cell: str) -> str:
-    return {"ok": "green", "exact": "green", "FAIL": "bold red", "missing": "bold red"}.get(cell, "")
+    return {"ok": "green", "exact": "green", "FAIL": "bold red", "missing": "bold red"}.get(
+        cell, ""
+    )
 
 
 def draw_error(error: EdgeimgError, output: Format) -> None:

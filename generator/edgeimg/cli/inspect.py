@@ -42,15 +42,19 @@ def inspect(
 
 def _print(file: Path, info: ModelInfo) -> None:
     print(f"{file}: {info.format}, {info.size:,} bytes, sha256 {info.sha256}")
-    rows = [_row("input", one) for one in info.inputs] + [_row("output", one) for one in info.outputs]
+    rows = [_row("input", one) for one in info.inputs] + [
+        _row("output", one) for one in info.outputs
+    ]
     table("", ["", "name", "shape", "type", "quantization"], rows)
     print()
     uses = [[use.name, str(use.version), str(use.count), f"{use.macs:,}"] for use in info.operators]
     table("", ["operator", "version", "count", "MACs"], uses)
     print()
-    print(f"MACs {info.macs:,}; parameters {info.parameters:,}; "
-          f"peak of live tensors {info.peak_live_bytes:,} bytes"
-          + (f"; opset {info.opset}" if info.opset else ""))
+    print(
+        f"MACs {info.macs:,}; parameters {info.parameters:,}; "
+        f"peak of live tensors {info.peak_live_bytes:,} bytes"
+        + (f"; opset {info.opset}" if info.opset else "")
+    )
     for key, value in sorted(info.metadata.items()):
         print(f"{key}: {value}")
 
@@ -59,5 +63,7 @@ def _row(kind: str, tensor: TensorInfo) -> list[str]:
     shape = "x".join(str(size) if size > 0 else "?" for size in tensor.shape)
     quantization = ""
     if tensor.quantization is not None:
-        quantization = f"scale {tensor.quantization.scale:.6g}, zero {tensor.quantization.zero_point}"
+        quantization = (
+            f"scale {tensor.quantization.scale:.6g}, zero {tensor.quantization.zero_point}"
+        )
     return [kind, tensor.name, shape, tensor.type, quantization]

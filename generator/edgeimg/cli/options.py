@@ -17,39 +17,58 @@ PRODUCT = "Product"
 
 File = Annotated[
     Path | None,
-    typer.Option("--file", "-f", help="Product file; default: edgeimg.yaml here or above.",
-                 rich_help_panel=PRODUCT),
+    typer.Option(
+        "--file",
+        "-f",
+        help="Product file; default: edgeimg.yaml here or above.",
+        rich_help_panel=PRODUCT,
+    ),
 ]
 Board = Annotated[
     str | None,
-    typer.Option("--board", "-b", help="Board, by name or path of its YAML.",
-                 rich_help_panel=PRODUCT),
+    typer.Option(
+        "--board", "-b", help="Board, by name or path of its YAML.", rich_help_panel=PRODUCT
+    ),
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", help="Model, by name or path of its manifest; may be repeated.",
-                 rich_help_panel=PRODUCT),
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model, by name or path of its manifest; may be repeated.",
+        rich_help_panel=PRODUCT,
+    ),
 ]
 Builder = Annotated[
     str | None,
-    typer.Option("--builder", help="Build system: debian, buildroot or yocto.",
-                 rich_help_panel=PRODUCT),
+    typer.Option(
+        "--builder", help="Build system: debian, buildroot or yocto.", rich_help_panel=PRODUCT
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Set a key of the product, as key=value; may be repeated.",
-                 rich_help_panel=PRODUCT),
+    typer.Option(
+        "--set",
+        help="Set a key of the product, as key=value; may be repeated.",
+        rich_help_panel=PRODUCT,
+    ),
 ]
 Output = Annotated[
     Format, typer.Option("--output", help="How to answer: text, one JSON object, or NDJSON events.")
 ]
 Project = Annotated[
     Path | None,
-    typer.Option("--project", "-p", help="Folder of the emitted project; default: build/<product>-<board>."),
+    typer.Option(
+        "--project", "-p", help="Folder of the emitted project; default: build/<product>-<board>."
+    ),
 ]
 Locked = Annotated[bool, typer.Option("--locked", help="Refuse to make or renew the lock.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Use no network; what is missing is an error.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the output of what is driven.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Use no network; what is missing is an error.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show the output of what is driven.")
+]
 
 
 def selection(

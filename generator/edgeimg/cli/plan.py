@@ -43,11 +43,20 @@ def check(
     models = ", ".join(one.name for one in plan.models)
     if output is Format.text:
         word = colored("ok", "green", sys.stdout)
-        print(f"{word}: {plan.product}: {models} on {plan.board.name} with "
-              f"{plan.runtime.name} {plan.runtime.version}, built by {plan.builder}")
-    Drawer(output).result({"ok": True, "product": plan.product, "board": plan.board.name,
-                           "models": [one.name for one in plan.models],
-                           "runtime": plan.runtime.name, "builder": plan.builder})
+        print(
+            f"{word}: {plan.product}: {models} on {plan.board.name} with "
+            f"{plan.runtime.name} {plan.runtime.version}, built by {plan.builder}"
+        )
+    Drawer(output).result(
+        {
+            "ok": True,
+            "product": plan.product,
+            "board": plan.board.name,
+            "models": [one.name for one in plan.models],
+            "runtime": plan.runtime.name,
+            "builder": plan.builder,
+        }
+    )
 
 
 def show(
@@ -87,7 +96,9 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "runtime": f"{runtime.name} {runtime.version}",
         "runtime from": runtime.wheel.file if runtime.wheel else ", ".join(runtime.packages),
         "kernel modes": list(runtime.kernel_modes),
-        "models": [f"{one.name} ({one.info.format}, {one.info.size:,} bytes)" for one in plan.models],
+        "models": [
+            f"{one.name} ({one.info.format}, {one.info.size:,} bytes)" for one in plan.models
+        ],
         "threads": plan.threads,
         "features": [one.name for one in plan.features],
         "root packages": list(plan.debian.packages["root"]),

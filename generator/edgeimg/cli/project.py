@@ -80,7 +80,9 @@ def doctor(
     known = sorted({word for tool in tools for word in tool["for"]})
     for word in needed or ():
         if word not in known:
-            raise UserError(f"nothing is for '{word}'", place="--for", hint=did_you_mean(word, known))
+            raise UserError(
+                f"nothing is for '{word}'", place="--for", hint=did_you_mean(word, known)
+            )
     if needed:
         tools = [tool for tool in tools if set(needed) & set(tool["for"])]
     checks = [*check_tools(tools), *check_machine(Cache().root)]
@@ -92,7 +94,9 @@ def doctor(
         table("", ["what", "for", "state", "found"], rows)
         if command:
             print(f"\nInstall what is missing:\n  sudo {command}")
-    Drawer(output).result({"ok": not bad, "install": command, "checks": [vars(one) for one in checks]})
+    Drawer(output).result(
+        {"ok": not bad, "install": command, "checks": [vars(one) for one in checks]}
+    )
     if bad:
         raise typer.Exit(2)
 
@@ -110,7 +114,8 @@ def schema(
 
 def cache(
     prune: Annotated[
-        int | None, typer.Option("--prune", min=0, help="Remove what was not used for so many days.")
+        int | None,
+        typer.Option("--prune", min=0, help="Remove what was not used for so many days."),
     ] = None,
     output: options.Output = Format.text,
 ) -> None:
@@ -125,5 +130,6 @@ def cache(
         table(str(store.root), ["what", "files", "size"], rows)
         if prune is not None:
             print(f"removed {removed / 1e6:.1f} MB")
-    Drawer(output).result({"root": str(store.root), "removed": removed,
-                           "usage": [vars(one) for one in usage]})
+    Drawer(output).result(
+        {"root": str(store.root), "removed": removed, "usage": [vars(one) for one in usage]}
+    )

@@ -31,31 +31,31 @@ class GuestError(VerdictError):
         return f"{super().__str__()}\nThe console's last lines:\n{lines}"
 
 
-class GuestPanic(GuestError):
+class PanicError(GuestError):
     """The guest's kernel panicked."""
 
     kind = "panic"
 
 
-class GuestHang(GuestError):
+class HangError(GuestError):
     """The guest was silent for too long, or did not end in time."""
 
     kind = "hang"
 
 
-class QemuDied(GuestError):
+class QemuError(GuestError):
     """QEMU itself ended with an error."""
 
     kind = "qemu"
 
 
-class StreamTruncated(GuestError):
+class TruncatedError(GuestError):
     """The guest's results end before `END`."""
 
     kind = "truncated"
 
 
-class StreamCorrupted(GuestError):
+class CorruptedError(GuestError):
     """The guest's results do not fit their checksums, or are not what they should be."""
 
     kind = "corrupted"

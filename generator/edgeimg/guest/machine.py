@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -137,7 +138,7 @@ def _escaped(path: Path) -> str:
 
 
 def _check_firmware(words: Sequence[str]) -> None:
-    for option, word in zip(words, words[1:], strict=False):
+    for option, word in pairwise(words):
         place = ""
         if option in ("-bios", "-pflash"):
             place = word

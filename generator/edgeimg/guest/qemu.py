@@ -18,7 +18,7 @@ from pathlib import Path
 from edgeimg.errors import UserError
 from edgeimg.events import Log, Report, Step, silent
 from edgeimg.guest.console import Console, Line
-from edgeimg.guest.errors import GuestHang, GuestPanic, QemuDied, StreamCorrupted
+from edgeimg.guest.errors import CorruptedError, HangError, PanicError, QemuError
 from edgeimg.guest.machine import Artefacts, Boot, arguments, qemu_version
 from edgeimg.guest.results import MAX_STREAM
 from edgeimg.manifest.board import Qemu
@@ -71,7 +71,7 @@ def boot(
 
     Raises:
         UserError: QEMU or a file that it needs is missing, or this QEMU is refused.
-        GuestPanic, GuestHang, QemuDied: the guest did not get to its end.
+        PanicError, HangError, QemuError: the guest did not get to its end.
     """
     version = qemu_version(qemu)
     report(Step(name="boot", detail=f"{qemu.program} {version}, {how}"))
@@ -163,7 +163,7 @@ class _Watch:
                         self._take(data, now)
                     else:
                         self._stderr += data
-                if ended and not any(key.events for key, _ in ready):
+                if ended and not ready:
                     break
                 if self._through(now):
                     break
@@ -180,7 +180,7 @@ class _Watch:
         """Whether there is nothing more to wait for; raises when the time is up."""
         size = self._stream.stat().st_size if self._stream.exists() else 0
         if size > MAX_STREAM:
-            raise StreamCorrupted(
+            raise CorruptedError(
                 f"the guest's results are larger than {MAX_STREAM >> 20} MiB",
                 console=self.console.tail(),
             )
@@ -199,24 +199,24 @@ class _Watch:
             raise self._hang(f"the guest hangs: silent for {silent_for:.0f} seconds")
         return False
 
-    def _hang(self, message: str) -> GuestHang:
+    def _hang(self, message: str) -> HangError:
         last = self.console.lines[-1] if self.console.lines else None
         where = f", after {last.seconds:.1f} s: {last.text}" if last else ", without a word"
-        return GuestHang(message + where, console=self.console.tail())
+        return HangError(message + where, console=self.console.tail())
 
     def _judge(self, process: subprocess.Popen[bytes]) -> None:
         """Raises when the guest or QEMU ended badly."""
         console = self.console
         if console.panic is not None:
-            raise GuestPanic(f"the guest's kernel panicked: {console.panic}", console=console.tail())
+            raise PanicError(
+                f"the guest's kernel panicked: {console.panic}", console=console.tail()
+            )
         status = process.poll()
         if status in (None, 0) or console.ended:
             return
         said = last_lines(self._stderr.decode(errors="replace"))
         how = f"with status {status}" if status > 0 else f"by {_signal_name(-status)}"
-        raise QemuDied(
-            f"QEMU ended {how}" + (f": {said}" if said else ""), console=console.tail()
-        )
+        raise QemuError(f"QEMU ended {how}" + (f": {said}" if said else ""), console=console.tail())
 
 
 def _signal_name(number: int) -> str:

@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from edgeimg.guest.errors import StreamCorrupted, StreamTruncated
+from edgeimg.guest.errors import CorruptedError, TruncatedError
 
 MAX_ENTRY = 64 << 20  # bytes
 MAX_STREAM = 512 << 20
@@ -58,29 +58,29 @@ def read_results(stream: bytes) -> GuestResults:
     """Read and check the whole stream.
 
     Raises:
-        StreamTruncated: it ends before `END`.
-        StreamCorrupted: a checksum or a name is wrong, or an entry is too large.
+        TruncatedError: it ends before `END`.
+        CorruptedError: a checksum or a name is wrong, or an entry is too large.
     """
     if not stream:
-        raise StreamTruncated(
+        raise TruncatedError(
             "the guest sent no results",
             hint="Has the image /usr/lib/edgeimg/verify, and a driver for virtio serial ports?",
         )
     entries: dict[str, bytes] = {}
     for name, data in _entries(stream):
         if name in entries:
-            raise StreamCorrupted(f"the guest sent {name} twice")
+            raise CorruptedError(f"the guest sent {name} twice")
         entries[name] = data
         if name == "END":
             break
     if "END" not in entries:
         last = next(reversed(entries), "nothing")
-        raise StreamTruncated(
+        raise TruncatedError(
             f"the guest's results were cut short: {len(entries)} entries, "
             f"{len(stream)} bytes, the last whole one is {last}"
         )
     if entries.pop("END").strip() != b"0":
-        raise StreamCorrupted("the guest could not collect its results: END is not 0")
+        raise CorruptedError("the guest could not collect its results: END is not 0")
     _check_sums(entries)
     inputs = _sums(entries.pop("INPUTS.sha256"), "INPUTS.sha256")
     return GuestResults(inputs=inputs, runs=_runs(entries))
@@ -98,12 +98,12 @@ def _entries(stream: bytes) -> Iterator[tuple[str, bytes]]:
         except tarfile.HeaderError as problem:
             if not header.strip(b"\0"):
                 return  # the end of the archive
-            raise StreamCorrupted(
+            raise CorruptedError(
                 f"the guest's results are damaged at byte {position}: {problem}"
             ) from problem
         total += 1
         if entry.size < 0 or entry.size > MAX_ENTRY or total > MAX_ENTRIES:
-            raise StreamCorrupted(
+            raise CorruptedError(
                 f"the guest's results are too large: {entry.name!r} has {entry.size} bytes"
             )
         begin = position + BLOCK
@@ -118,14 +118,14 @@ def _entries(stream: bytes) -> Iterator[tuple[str, bytes]]:
         if entry.isdir():
             continue
         if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-            raise StreamCorrupted(f"the guest sent {name!r}, which is not a regular file")
+            raise CorruptedError(f"the guest sent {name!r}, which is not a regular file")
         yield _checked(name), data
 
 
 def _checked(name: str) -> str:
     parts = name.removeprefix("./").split("/")
     if name.startswith("/") or not all(parts) or {".", ".."} & set(parts) or not name.isprintable():
-        raise StreamCorrupted(f"the guest sent a file with the name {name!r}")
+        raise CorruptedError(f"the guest sent a file with the name {name!r}")
     return "/".join(parts)
 
 
@@ -135,7 +135,7 @@ def _sums(data: bytes, name: str) -> dict[str, str]:
     for line in filter(None, data.decode("utf-8", "surrogateescape").split("\n")):
         found = _SUM.fullmatch(line)
         if found is None:
-            raise StreamCorrupted(f"{name} of the guest has the line {line[:200]!r}")
+            raise CorruptedError(f"{name} of the guest has the line {line[:200]!r}")
         sums[found[2]] = found[1]
     return sums
 
@@ -144,19 +144,19 @@ def _check_sums(entries: dict[str, bytes]) -> None:
     """Every entry has its checksum, and every checksum its entry."""
     missing = [name for name in ("INPUTS.sha256", "SHA256SUMS") if name not in entries]
     if missing:
-        raise StreamCorrupted(f"the guest's results lack {missing[0]}")
+        raise CorruptedError(f"the guest's results lack {missing[0]}")
     sums = {
         path.removeprefix("./"): digest
         for path, digest in _sums(entries.pop("SHA256SUMS"), "SHA256SUMS").items()
     }
     for name, data in entries.items():
         if name not in sums:
-            raise StreamCorrupted(f"the guest's results have no checksum of {name}")
+            raise CorruptedError(f"the guest's results have no checksum of {name}")
         if hashlib.sha256(data).hexdigest() != sums[name]:
-            raise StreamCorrupted(f"{name} was changed on its way from the guest: wrong checksum")
+            raise CorruptedError(f"{name} was changed on its way from the guest: wrong checksum")
     lost = sorted(set(sums) - set(entries))
     if lost:
-        raise StreamCorrupted(f"the guest's results lack {lost[0]}, which has a checksum")
+        raise CorruptedError(f"the guest's results lack {lost[0]}, which has a checksum")
 
 
 def _runs(entries: Mapping[str, bytes]) -> dict[tuple[str, str], ModelRun]:
@@ -171,17 +171,19 @@ def _runs(entries: Mapping[str, bytes]) -> dict[tuple[str, str], ModelRun]:
             raw = raws.setdefault((parts[0], parts[1]), {})
             raw[found[1], int(found[2])] = data
         else:
-            raise StreamCorrupted(f"the guest sent {name}, which is not a result")
+            raise CorruptedError(f"the guest sent {name}, which is not a result")
     runs = {}
     for key in sorted(files.keys() | raws.keys()):
         found_files = files.get(key, {})
         lost = sorted(_NAMED - found_files.keys())
         if lost:
-            raise StreamCorrupted(f"the guest's results lack {'/'.join(key)}/{lost[0]}")
+            raise CorruptedError(f"the guest's results lack {'/'.join(key)}/{lost[0]}")
         runs[key] = ModelRun(
             status=_status(found_files["status"], "/".join(key)),
             stderr=found_files["stderr"].decode("utf-8", "replace"),
-            lines=tuple(filter(None, found_files["out.jsonl"].decode(errors="replace").split("\n"))),
+            lines=tuple(
+                filter(None, found_files["out.jsonl"].decode(errors="replace").split("\n"))
+            ),
             raw=raws.get(key, {}),
         )
     return runs
@@ -190,5 +192,5 @@ def _runs(entries: Mapping[str, bytes]) -> dict[tuple[str, str], ModelRun]:
 def _status(data: bytes, key: str) -> int:
     text = data.strip()
     if not text.isdigit() or len(text) > 3:
-        raise StreamCorrupted(f"{key}/status of the guest is {text[:20]!r}, not a number")
+        raise CorruptedError(f"{key}/status of the guest is {text[:20]!r}, not a number")
     return int(text)

@@ -120,7 +120,9 @@ def _read_text(path: Path) -> str:
         if path.stat().st_size > MAX_BYTES:
             size = path.stat().st_size
             raise UserError(
-                f"has {size:,} bytes", place=shown(path), hint=f"A manifest has at most {MAX_BYTES:,}."
+                f"has {size:,} bytes",
+                place=shown(path),
+                hint=f"A manifest has at most {MAX_BYTES:,}.",
             )
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
@@ -184,7 +186,10 @@ class _Reader:
             return self._tag(node)
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
+            if (
+                not isinstance(key_node, yaml.ScalarNode)
+                or key_node.tag == "tag:yaml.org,2002:merge"
+            ):
                 self.fail(key_node, "a key must be plain text", "Merge keys are not read.")
                 continue
             key = str(key_node.value)

@@ -61,7 +61,9 @@ def _description(field: dict[str, Any], root: dict[str, Any]) -> str:
 def _code(value: Any) -> str:
     import json
 
-    return "" if value in (None, [], {}, "") or isinstance(value, dict) else f"`{json.dumps(value)}`"
+    return (
+        "" if value in (None, [], {}, "") or isinstance(value, dict) else f"`{json.dumps(value)}`"
+    )
 
 
 def _kind(field: dict[str, Any], root: dict[str, Any]) -> str:

@@ -34,6 +34,11 @@ features:
 
 def starter(*, name: str, board: str, models: Sequence[str]) -> str:
     """The file's text; JSON strings are YAML strings, whatever a path holds."""
-    quoted = [word if word.replace("-", "").isalnum() else json.dumps(word) for word in (board, *models)]
-    return TEMPLATE.format(name=json.dumps(name) if not name.replace("-", "").isalnum() else name,
-                           board=quoted[0], models=", ".join(quoted[1:]))
+    quoted = [
+        word if word.replace("-", "").isalnum() else json.dumps(word) for word in (board, *models)
+    ]
+    return TEMPLATE.format(
+        name=json.dumps(name) if not name.replace("-", "").isalnum() else name,
+        board=quoted[0],
+        models=", ".join(quoted[1:]),
+    )

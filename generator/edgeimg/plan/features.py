@@ -45,7 +45,9 @@ def plan_features(
         for other in feature.conflicts:
             if other in entries:
                 place = source.place(("features", name, ""))
-                errors.append(UserError(f"features: {name} and {other} exclude each other", place=place))
+                errors.append(
+                    UserError(f"features: {name} and {other} exclude each other", place=place)
+                )
         options = _Options(product.features.get(name, {}), feature, source)
         planned.append(
             PlannedFeature(
@@ -136,7 +138,9 @@ class _Options:
         if "PRIVATE KEY" in content:
             self.fail((name,), f"{name}: holds a private key", "Name the public one (.pub).")
         if not content:
-            self.fail((name,), f"features.{self.feature.name}.{name}: is empty", "Give one at least.")
+            self.fail(
+                (name,), f"features.{self.feature.name}.{name}: is empty", "Give one at least."
+            )
         return content
 
 

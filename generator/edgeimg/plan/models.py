@@ -231,5 +231,3 @@ def _elements(tensor: TensorInfo) -> int:
     for size in tensor.shape:
         count *= max(size, 1)
     return count
-
-

@@ -119,9 +119,7 @@ def _folder(
     path = base / Path(name).expanduser()
     if not path.is_dir():
         dotted = ".".join(location)
-        errors.append(
-            UserError(f"{dotted}: {name} is not a folder", place=source.place(location))
-        )
+        errors.append(UserError(f"{dotted}: {name} is not a folder", place=source.place(location)))
     return path
 
 

@@ -77,7 +77,9 @@ def _release(
         return _from_wheel(runtime, release, board.architecture)
     packaged = runtime.debian.distribution.get(board.architecture)
     if packaged is None or product.runtime_version not in (None, packaged.version):
-        raise UserError(_nowhere(runtime, product.runtime_version, board), place=place, hint=_known(runtime))
+        raise UserError(
+            _nowhere(runtime, product.runtime_version, board), place=place, hint=_known(runtime)
+        )
     missing = sorted(set(packaged.needs_cpu_features) - set(board.cpu_features))
     if missing:
         raise UserError(

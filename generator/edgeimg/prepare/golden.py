@@ -175,7 +175,7 @@ def cpu_name() -> str:
     """The processor as the system calls it."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            found = {}
+            found: dict[str, str] = {}
             for line in lines:
                 key, _, value = line.partition(":")
                 found.setdefault(key.strip(), value.strip())
@@ -196,9 +196,7 @@ def _golden(
     for sample, made in zip(model.samples, outputs, strict=True):
         answer = None if ranked is None else answer_of(made[ranked], model.outputs[ranked], labels)
         samples.append(
-            GoldenSample(
-                name=sample.name, label=sample.label, answer=answer, outputs=tuple(made)
-            )
+            GoldenSample(name=sample.name, label=sample.label, answer=answer, outputs=tuple(made))
         )
     return Golden(
         model=model.name,

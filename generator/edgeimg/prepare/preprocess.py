@@ -30,7 +30,7 @@ ONE = 2048  # 1.0 of a tap's fraction
 _NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)*([0-9]+)")
 
 
-class BrokenPicture(Exception):
+class BrokenPictureError(Exception):
     """A picture that cannot be decoded, or does not fit."""
 
 
@@ -56,7 +56,7 @@ def frame_of(data: bytes, inputs: Sequence[PlannedInput], *, place: str) -> byte
     if len(inputs) == 1 and inputs[0].image is not None:
         try:
             return tensor_of(decode(data), inputs[0].image, inputs[0].tensor).tobytes()
-        except BrokenPicture as broken:
+        except BrokenPictureError as broken:
             hint = "Replace the sample, or change the model's `inputs`."
             raise UserError(f"broken sample: {broken}", place=place, hint=hint) from broken
     wanted = sum(byte_size(each.tensor) for each in inputs)
@@ -96,20 +96,20 @@ def decode(data: bytes) -> Samples:
     Alpha is dropped, palettes are expanded, 16-bit samples keep their high byte.
 
     Raises:
-        BrokenPicture: truncated, corrupt, unknown or too large.
+        BrokenPictureError: truncated, corrupt, unknown or too large.
     """
     if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
         return _decode_pnm(data)
     if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
         return _decode_with_pillow(data)
-    raise BrokenPicture("not a PNM, PNG or JPEG picture" if data else "it is empty")
+    raise BrokenPictureError("not a PNM, PNG or JPEG picture" if data else "it is empty")
 
 
 def tensor_of(samples: Samples, image: ImageInput, tensor: TensorInfo) -> npt.NDArray[np.generic]:
     """The input tensor of a decoded picture, in the tensor's own shape and type.
 
     Raises:
-        BrokenPicture: `resize: none`, and the picture has another size.
+        BrokenPictureError: `resize: none`, and the picture has another size.
     """
     height, width = target_size(image, tensor)
     picture = _resized(_coloured(samples, image.color), image.resize, width, height)
@@ -143,9 +143,9 @@ def target_size(image: ImageInput, tensor: TensorInfo) -> tuple[int, int]:
 
 def _checked(width: int, height: int) -> None:
     if width == 0 or height == 0:
-        raise BrokenPicture("the picture is empty")
+        raise BrokenPictureError("the picture is empty")
     if width * height > MAX_PIXELS:
-        raise BrokenPicture("more than 100 megapixels")
+        raise BrokenPictureError("more than 100 megapixels")
 
 
 def _decode_pnm(data: bytes) -> Samples:
@@ -154,14 +154,14 @@ def _decode_pnm(data: bytes) -> Samples:
     for _ in range(3):
         found = _NUMBER.match(data, position)
         if found is None or len(found[1]) > 9:
-            raise BrokenPicture("PNM: bad header")
+            raise BrokenPictureError("PNM: bad header")
         numbers.append(int(found[1]))
         position = found.end()
     width, height, maximum = numbers
     if not 0 < maximum <= 65535:
-        raise BrokenPicture("PNM: bad maximum value")
+        raise BrokenPictureError("PNM: bad maximum value")
     if not data[position : position + 1].isspace():
-        raise BrokenPicture("PNM: bad header")
+        raise BrokenPictureError("PNM: bad header")
     _checked(width, height)
     channels = 3 if data[1:2] in b"36" else 1
     count = width * height * channels
@@ -169,7 +169,7 @@ def _decode_pnm(data: bytes) -> Samples:
     read = _pnm_text if data[1:2] in b"23" else _pnm_binary
     values = read(body, count, maximum)
     if (values > maximum).any():
-        raise BrokenPicture("PNM: a sample is above the maximum")
+        raise BrokenPictureError("PNM: a sample is above the maximum")
     if maximum == 65535:
         values = values >> 8
     elif maximum != 255:
@@ -180,18 +180,18 @@ def _decode_pnm(data: bytes) -> Samples:
 def _pnm_binary(body: bytes, count: int, maximum: int) -> npt.NDArray[np.int64]:
     kind = np.dtype(">u2") if maximum > 255 else np.dtype("u1")
     if len(body) < count * kind.itemsize:
-        raise BrokenPicture("PNM: truncated")
+        raise BrokenPictureError("PNM: truncated")
     return np.frombuffer(body, kind, count).astype(np.int64)
 
 
 def _pnm_text(body: bytes, count: int, maximum: int) -> npt.NDArray[np.int64]:
     if len(body) < count:
-        raise BrokenPicture("PNM: truncated")
+        raise BrokenPictureError("PNM: truncated")
     words = re.sub(rb"#[^\n]*", b" ", body).split(maxsplit=count)[:count]
     if len(words) < count:
-        raise BrokenPicture("PNM: truncated")
+        raise BrokenPictureError("PNM: truncated")
     if not all(word.isdigit() and len(word) <= 9 for word in words):
-        raise BrokenPicture("PNM: a number is missing")
+        raise BrokenPictureError("PNM: a number is missing")
     return np.array([int(word) for word in words], np.int64)
 
 
@@ -203,11 +203,11 @@ def _decode_with_pillow(data: bytes) -> Samples:
                 _checked(picture.width, picture.height)
                 picture.load()
                 return _pillow_samples(picture)
-    except BrokenPicture:
+    except BrokenPictureError:
         raise
     # Pillow raises whatever its parsers stumble over: struct.error, SyntaxError, OSError ...
     except Exception as problem:
-        raise BrokenPicture(f"{type(problem).__name__}: {problem}") from problem
+        raise BrokenPictureError(f"{type(problem).__name__}: {problem}") from problem
 
 
 def _pillow_samples(picture: Image.Image) -> Samples:
@@ -218,7 +218,7 @@ def _pillow_samples(picture: Image.Image) -> Samples:
         return np.asarray(picture.convert("L"))[:, :, np.newaxis]
     if picture.mode in ("P", "PA", "RGB", "RGBA"):
         return np.asarray(picture.convert("RGB"))
-    raise BrokenPicture(f"pictures of mode {picture.mode} are not supported; save it as RGB")
+    raise BrokenPictureError(f"pictures of mode {picture.mode} are not supported; save it as RGB")
 
 
 def _coloured(samples: Samples, color: str) -> Samples:
@@ -238,7 +238,7 @@ def _resized(samples: Samples, resize: str, width: int, height: int) -> Samples:
     wider = source_width * height > source_height * width
     if resize == "none":
         if (source_width, source_height) != (width, height):
-            raise BrokenPicture(
+            raise BrokenPictureError(
                 f"the picture is {source_width}x{source_height}, the model takes {width}x{height}"
             )
         return samples

@@ -5,6 +5,7 @@ User text reaches an emitted file only through the quoting of that file's format
 
 from __future__ import annotations
 
+import re
 import shlex
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,20 +24,14 @@ def make_value(text: str) -> str:
     """
     if "\n" in text or "\r" in text:
         raise ValueError("a line break in a make value")
-    quoted = text.replace("$", "$$").replace("#", r"\#")
-    # A backslash at the end would join the next line; one before # is its quoting.
+    quoted = re.sub(r"(\\*)#", r"\1\1\\#", text.replace("$", "$$"))
+    # `$()` is nothing; it keeps a backslash or a blank at the end what it is.
     return f"{quoted}$()" if quoted.endswith("\\") or quoted != quoted.rstrip() else quoted
 
 
 def shell_value(text: str) -> str:
     """The right side of a shell assignment."""
     return shlex.quote(text)
-
-
-def genimage_value(text: str) -> str:
-    """A quoted value of a genimage configuration (libconfuse)."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return f'"{escaped}"'
 
 
 def markdown(text: str) -> str:
@@ -59,7 +54,6 @@ def environment(builder: str) -> Environment:
     )
     made.filters["make"] = make_value
     made.filters["shell"] = shell_value
-    made.filters["genimage"] = genimage_value
     made.filters["md"] = markdown
     return made
 

@@ -7,7 +7,6 @@ killed run leaves nothing that the next one does not know as its own.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +60,7 @@ def _write(tree: Tree, folder: Path) -> Written:
     removed = [path for path in sorted(owned - wanted) if _remove(folder, path)]
     if owned != wanted:
         _write_owned(folder, wanted)
-    return Written(
-        folder=folder, files=len(wanted), changed=tuple(changed), removed=tuple(removed)
-    )
+    return Written(folder=folder, files=len(wanted), changed=tuple(changed), removed=tuple(removed))
 
 
 def _owned(folder: Path) -> set[str] | None:
@@ -71,7 +68,11 @@ def _owned(folder: Path) -> set[str] | None:
         lines = (folder / OWNED).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return None
-    return {line for line in lines if line and not line.startswith(("/", "#")) and ".." not in line.split("/")}
+    return {
+        line
+        for line in lines
+        if line and not line.startswith(("/", "#")) and ".." not in line.split("/")
+    }
 
 
 def _write_owned(folder: Path, paths: set[str]) -> None:
@@ -118,7 +119,7 @@ def _remove(folder: Path, name: str) -> bool:
         if parent == folder:
             break
         try:
-            os.rmdir(parent)
+            parent.rmdir()
         except OSError:
             break
     return True

@@ -65,7 +65,9 @@ def image(plan: Plan, folder: Path) -> Image:
 
 
 def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key in KEPT or "proxy" in key.lower()}
+    kept = {
+        key: value for key, value in os.environ.items() if key in KEPT or "proxy" in key.lower()
+    }
     return {**kept, "PATH": _plain_path()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from edgeimg.manifest.product import Option
@@ -78,7 +79,7 @@ def _add_lock(tree: Tree, plan: Plan, lock: Lock) -> None:
     tree.add("lock/wheels.tsv", Text(content=_table(wheels)))
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     return "".join("\t".join(row) + "\n" for row in sorted(rows))
 
 
@@ -89,7 +90,9 @@ def _add_configuration(tree: Tree, plan: Plan) -> None:
     tree.add("initramfs/modules", Text(content=_lines(plan.debian.modules)), replace=True)
     modes = " ".join(plan.runtime.kernel_modes)
     tree.add(
-        "root/etc/edgeimg/verify.conf", Text(content=f"KERNELS={shell_value(modes)}\n"), replace=True
+        "root/etc/edgeimg/verify.conf",
+        Text(content=f"KERNELS={shell_value(modes)}\n"),
+        replace=True,
     )
     tree.add("root/etc/hostname", Text(content=f"{plan.product}\n"), replace=True)
 

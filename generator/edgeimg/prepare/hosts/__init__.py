@@ -144,7 +144,7 @@ def load(name: str) -> HostModule:
     """
     path = f"{__name__}.{name}"
     try:
-        return importlib.import_module(path)  # type: ignore[return-value]
+        return importlib.import_module(path)
     except ModuleNotFoundError as missing:
         if missing.name != path:
             raise
@@ -178,7 +178,7 @@ def _run_child(host: Host, model: Path, request: Path, answer: Path) -> None:
 
     source = str(Path(edgeimg.__file__).resolve().parents[1])
     paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    arguments = [sys.executable, "-P", "-m", f"{__name__}.child", request, answer]
+    arguments: list[str | Path] = [sys.executable, "-P", "-m", f"{__name__}.child", request, answer]
     try:
         run(
             arguments,

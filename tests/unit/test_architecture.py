@@ -1,0 +1,93 @@
+"""Rules of the house that no other test would notice being broken."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import edgeimg
+from edgeimg.manifest.schema import reference
+from edgeimg.resources import data_root
+
+PACKAGE = Path(edgeimg.__file__).parent
+
+# A package may import those after it, and none before it.
+ORDER = [
+    "cli",
+    "verify",
+    "guest",
+    "builders",
+    "render",
+    "prepare",
+    "plan",
+    "catalog",
+    "manifest",
+    "model",
+]
+EVERYWHERE = {"errors", "events", "resources", "process", "cache", "host"}
+
+
+def _imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    names = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {one.name for one in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("edgeimg.")}
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        part = path.relative_to(PACKAGE).parts[0]
+        if part not in ORDER:
+            continue
+        for other in _imports(path) - EVERYWHERE:
+            if ORDER.index(other) < ORDER.index(part):
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {other}")
+    assert wrong == []
+
+
+def test_no_board_runtime_or_accelerator_is_named_in_code() -> None:
+    root = data_root()
+    names = {path.stem for path in (root / "boards").glob("*.yaml")}
+    names |= {path.stem for path in (root / "catalog/runtimes").glob("*.yaml")}
+    hosts = {path.stem for path in (PACKAGE / "prepare/hosts").glob("*.py")}
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent.name == "hosts" and path.stem in hosts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                words = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
+                where = f"{path.name}:{node.lineno}"
+                wrong += [f"{where} compares with {name}" for name in words & names]
+    assert wrong == []
+
+
+def test_the_manifest_reference_is_not_stale() -> None:
+    assert (data_root() / "docs/manifest.md").read_text() == reference(), "run `make docs`"
+
+
+def test_no_registry_host_stands_in_the_project() -> None:
+    # Spelt so that this file does not hold them either.
+    words = ("deb.debian", "pythonhosted", "pypi", "security.debian")
+    hosts = re.compile("|".join(rf"{re.escape(word)}\.org" for word in words))
+    folders = (
+        "app",
+        "boards",
+        "catalog",
+        "debian-image",
+        "docs",
+        "generator",
+        "templates",
+        "tests",
+    )
+    found = [
+        path
+        for folder in folders
+        for path in (data_root() / folder).rglob("*")
+        if path.is_file() and hosts.search(path.read_text(errors="replace"))
+    ]
+    assert found == []
