@@ -204,8 +204,8 @@ ImageConfig ParseImage(const json& value, const std::string& place, const Tensor
                        const std::string& shape_place) {
   Object object(value, place);
   ImageConfig image;
-  image.color = object.Choice<Color>("color", std::array{"gray", "rgb", "bgr"},
-                                     object.String("color"));
+  image.color =
+      object.Choice<Color>("color", std::array{"gray", "rgb", "bgr"}, object.String("color"));
   image.layout =
       object.Choice<Layout>("layout", std::array{"nhwc", "nchw"}, object.String("layout"));
   image.resize = object.Choice<Resize>("resize", std::array{"fit", "crop", "letterbox", "none"},
@@ -238,8 +238,7 @@ OutputConfig ParseOutput(const json& value, const std::string& place, bool read_
   output.tensor = ParseTensor(object);
   const size_t count = ElementCount(output.tensor);
   output.softmax = object.Boolean("softmax", false);
-  output.top_k = static_cast<size_t>(
-      object.Integer("top_k", 0, static_cast<int64_t>(count), 0));
+  output.top_k = static_cast<size_t>(object.Integer("top_k", 0, static_cast<int64_t>(count), 0));
   const std::string labels = object.String("labels", "");
   object.Done();
   if (!labels.empty() && read_labels) {
@@ -273,8 +272,8 @@ std::vector<std::string> ReadLabels(const std::string& path, size_t count) {
     begin = end + 1;
   }
   if (labels.size() != count) {
-    throw ConfigError(path + ": has " + std::to_string(labels.size()) +
-                      " labels, the output has " + std::to_string(count) + " values");
+    throw ConfigError(path + ": has " + std::to_string(labels.size()) + " labels, the output has " +
+                      std::to_string(count) + " values");
   }
   return labels;
 }

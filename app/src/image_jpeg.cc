@@ -1,6 +1,8 @@
-#include <cstdio>  // jpeglib.h needs it before
+// clang-format off: jpeglib.h needs what cstdio declares
+#include <cstdio>
 #include <jpeglib.h>
 #include <jerror.h>
+// clang-format on
 
 #include <csetjmp>
 #include <string>

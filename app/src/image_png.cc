@@ -49,7 +49,7 @@ void OnRead(png_structp png, png_bytep out, size_t size) {
 void SetTransforms(Decoder* decoder) {
   png_structp png = decoder->png;
   const int type = png_get_color_type(png, decoder->info);
-  png_set_expand(png);  // palettes, 1, 2 and 4 bits; transparency becomes alpha
+  png_set_expand(png);    // palettes, 1, 2 and 4 bits; transparency becomes alpha
   png_set_strip_16(png);  // keeps the high byte
   png_set_strip_alpha(png);
   decoder->passes = png_set_interlace_handling(png);

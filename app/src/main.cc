@@ -38,8 +38,8 @@ void Infer(const Arguments& arguments, const Frame& frame, Session* session, Lin
 }
 
 /// All frames, or with --benchmark the first good one.
-int RunFrames(const Arguments& arguments, FrameSource* source, Session* session,
-              LineWriter* writer, const StopSignals& signals) {
+int RunFrames(const Arguments& arguments, FrameSource* source, Session* session, LineWriter* writer,
+              const StopSignals& signals) {
   Frame frame;
   std::string line;
   bool broken = false;

@@ -165,8 +165,8 @@ template <int kBytes>
 void Preprocessor::Fill(const Image& image, uint8_t* tensor) const {
   const bool planar = config_.layout == Layout::kNchw;
   const ptrdiff_t plane = ptrdiff_t{config_.width} * config_.height;
-  const ptrdiff_t step = planar ? 1 : config_.channels;           // elements between columns
-  const ptrdiff_t channel_step = planar ? plane : 1;              // elements between channels
+  const ptrdiff_t step = planar ? 1 : config_.channels;  // elements between columns
+  const ptrdiff_t channel_step = planar ? plane : 1;     // elements between channels
   const Area& area = placement_.target;
   const Sampler sample = MakeSampler(config_.color, image.channels);
   const ptrdiff_t stride = ptrdiff_t{image.width} * image.channels;
@@ -186,10 +186,10 @@ void Preprocessor::Fill(const Image& image, uint8_t* tensor) const {
       uint8_t* out = channel + (ptrdiff_t{area.y + y} * config_.width + area.x) * step * kBytes;
       for (int x = 0; x < area.width; ++x, out += step * kBytes) {
         const Tap& h = columns_[static_cast<size_t>(x)];
-        const int top = sample(upper, h.low, c) * (kOne - h.fraction) +
-                        sample(upper, h.high, c) * h.fraction;
-        const int bottom = sample(lower, h.low, c) * (kOne - h.fraction) +
-                           sample(lower, h.high, c) * h.fraction;
+        const int top =
+            sample(upper, h.low, c) * (kOne - h.fraction) + sample(upper, h.high, c) * h.fraction;
+        const int bottom =
+            sample(lower, h.low, c) * (kOne - h.fraction) + sample(lower, h.high, c) * h.fraction;
         // At most 255 * 2^22 + 2^21: fits in 32 bits.
         const int value =
             (top * (kOne - v.fraction) + bottom * v.fraction + (1 << 21)) >> (2 * kShift);

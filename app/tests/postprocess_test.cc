@@ -21,7 +21,7 @@ TEST_CASE("strings are valid JSON and UTF-8 whatever the bytes") {
   const char* replacement = "\"\xef\xbf\xbd\"";
   CHECK(Quoted("\xff") == replacement);
   CHECK(Quoted("\xc3") == replacement);
-  CHECK(Quoted("\xc0\xaf") == "\"\xef\xbf\xbd\xef\xbf\xbd\"");                 // too long
+  CHECK(Quoted("\xc0\xaf") == "\"\xef\xbf\xbd\xef\xbf\xbd\"");                  // too long
   CHECK(Quoted("\xed\xa0\x80") == "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");  // surrogate
   CHECK(Quoted("\xf4\x90\x80\x80").find('\xf4') == std::string::npos);
 }

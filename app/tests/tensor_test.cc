@@ -39,9 +39,9 @@ TEST_CASE("the model's tensors against the configured ones") {
   CHECK_THROWS_WITH_AS(CheckTensors("input", {spec}, {}),
                        "the configuration has 1 inputs, the model 0", ConfigError);
   other.shape = {1, 3};
-  CHECK_THROWS_WITH_AS(
-      CheckTensors("input", {spec}, {other}),
-      "input 0 (a) is int8 [1, 2] in the configuration, int8 [1, 3] in the model", ConfigError);
+  CHECK_THROWS_WITH_AS(CheckTensors("input", {spec}, {other}),
+                       "input 0 (a) is int8 [1, 2] in the configuration, int8 [1, 3] in the model",
+                       ConfigError);
   other = spec;
   other.quantization->scale = 0.25f;
   CHECK_THROWS_AS(CheckTensors("input", {spec}, {other}), ConfigError);

@@ -172,8 +172,8 @@ struct Side {
   using InSignature = LiteRtStatus (*)(LiteRtSignature, size_t, LiteRtTensor*);
   using InGraph = LiteRtStatus (*)(LiteRtSubgraph, size_t, LiteRtTensor*);
 
-  std::vector<TensorSpec> specs;   // order of the graph, as the model says
-  std::vector<size_t> position;    // of each in the signature
+  std::vector<TensorSpec> specs;            // order of the graph, as the model says
+  std::vector<size_t> position;             // of each in the signature
   std::vector<LiteRtTensorBuffer> buffers;  // order of the signature
   std::vector<MutableBytes> memory;         // order of the graph; valid while locked
 
@@ -223,9 +223,9 @@ Owned<LiteRtEnvironment> CreateEnvironment() {
   options[1].value.type = kLiteRtAnyTypeInt;
   options[1].value.int_value = kLiteRtLogSeverityError;
   Owned<LiteRtEnvironment> environment(LiteRtDestroyEnvironment);
-  Check(LiteRtCreateEnvironment(static_cast<int>(options.size()), options.data(),
-                                environment.out()),
-        "cannot start the runtime");
+  Check(
+      LiteRtCreateEnvironment(static_cast<int>(options.size()), options.data(), environment.out()),
+      "cannot start the runtime");
   return environment;
 }
 
@@ -250,15 +250,14 @@ class LiteRtModelAdapter final : public Model {
  public:
   LiteRtModelAdapter(const std::string& path, const LoadOptions& load)
       : file_(path), environment_(CreateEnvironment()), options_(CreateOptions(load)) {
-    Check(LiteRtCreateModelFromBuffer(environment_.get(), file_.data(), file_.size(),
-                                      model_.out()),
+    Check(LiteRtCreateModelFromBuffer(environment_.get(), file_.data(), file_.size(), model_.out()),
           path);
     LiteRtSignature signature = nullptr;
     Check(LiteRtGetModelSignature(model_.get(), kSignature, &signature), path);
     inputs_.Inspect(signature, LiteRtGetNumSignatureInputs, LiteRtGetSignatureInputTensorByIndex,
                     LiteRtGetSubgraphInput, path);
-    outputs_.Inspect(signature, LiteRtGetNumSignatureOutputs,
-                     LiteRtGetSignatureOutputTensorByIndex, LiteRtGetSubgraphOutput, path);
+    outputs_.Inspect(signature, LiteRtGetNumSignatureOutputs, LiteRtGetSignatureOutputTensorByIndex,
+                     LiteRtGetSubgraphOutput, path);
     CheckTensors("input", load.inputs, inputs_.specs);
     CheckTensors("output", load.outputs, outputs_.specs);
     Check(LiteRtCreateCompiledModel(environment_.get(), model_.get(), options_.get(),
@@ -320,8 +319,8 @@ class LiteRtModelAdapter final : public Model {
       Check(get(compiled_.get(), kSignature, position, &requirements), what);
       const LiteRtRankedTensorType type = TensorType(specs[i]);
       Owned<LiteRtTensorBuffer> buffer(LiteRtDestroyTensorBuffer);
-      Check(LiteRtCreateManagedTensorBufferFromRequirements(environment_.get(), &type,
-                                                            requirements, buffer.out()),
+      Check(LiteRtCreateManagedTensorBufferFromRequirements(environment_.get(), &type, requirements,
+                                                            buffer.out()),
             what);
       size_t size = 0;
       Check(LiteRtGetTensorBufferPackedSize(buffer.get(), &size), what);

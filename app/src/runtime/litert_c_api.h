@@ -26,11 +26,11 @@ using LiteRtTensorBuffer = struct LiteRtTensorBufferT*;
 using LiteRtTensorBufferRequirements = struct LiteRtTensorBufferRequirementsT*;
 
 // C enumerations, as integers of the same size.
-using LiteRtStatus = int;                  // 0 is success
-using LiteRtElementType = int;             // kLiteRtElement... below
-using LiteRtTensorTypeId = int;            // 0 ranked
-using LiteRtQuantizationTypeId = int;      // 1 one scale for the tensor
-using LiteRtTensorBufferLockMode = int;    // 0 read, 1 write, 2 both
+using LiteRtStatus = int;                // 0 is success
+using LiteRtElementType = int;           // kLiteRtElement... below
+using LiteRtTensorTypeId = int;          // 0 ranked
+using LiteRtQuantizationTypeId = int;    // 1 one scale for the tensor
+using LiteRtTensorBufferLockMode = int;  // 0 read, 1 write, 2 both
 
 enum : int {
   kLiteRtHwAcceleratorCpu = 1,
@@ -131,8 +131,8 @@ LITERT_WEAK LiteRtStatus LiteRtGetRankedTensorType(LiteRtTensor tensor,
                                                    LiteRtRankedTensorType* type);
 LITERT_WEAK LiteRtStatus LiteRtGetQuantizationTypeId(LiteRtTensor tensor,
                                                      LiteRtQuantizationTypeId* id);
-LITERT_WEAK LiteRtStatus
-LiteRtGetPerTensorQuantization(LiteRtTensor tensor, LiteRtQuantizationPerTensor* quantization);
+LITERT_WEAK LiteRtStatus LiteRtGetPerTensorQuantization(LiteRtTensor tensor,
+                                                        LiteRtQuantizationPerTensor* quantization);
 
 LITERT_WEAK LiteRtStatus LiteRtCreateOptions(LiteRtOptions* options);
 LITERT_WEAK void LiteRtDestroyOptions(LiteRtOptions options);
@@ -146,8 +146,8 @@ LITERT_WEAK void LiteRtDestroyOpaqueOptions(LiteRtOpaqueOptions options);
 // Takes the opaque options over when it succeeds.
 LITERT_WEAK LiteRtStatus LiteRtAddOpaqueOptions(LiteRtOptions options, LiteRtOpaqueOptions opaque);
 
-LITERT_WEAK LiteRtStatus LiteRtCreateCompiledModel(LiteRtEnvironment environment,
-                                                   LiteRtModel model, LiteRtOptions options,
+LITERT_WEAK LiteRtStatus LiteRtCreateCompiledModel(LiteRtEnvironment environment, LiteRtModel model,
+                                                   LiteRtOptions options,
                                                    LiteRtCompiledModel* compiled);
 LITERT_WEAK void LiteRtDestroyCompiledModel(LiteRtCompiledModel compiled);
 LITERT_WEAK LiteRtStatus LiteRtCompiledModelResizeInputTensor(LiteRtCompiledModel compiled,

@@ -47,7 +47,8 @@ void Check(OrtStatus* status, const std::string& what) {
   if (status == nullptr) return;
   std::string message = what + ": ONNX Runtime: " + Api()->GetErrorMessage(status);
   Api()->ReleaseStatus(status);
-  throw ConfigError(message);
+  // Some go on for lines, with a stack trace.
+  throw ConfigError(message.substr(0, message.find('\n')));
 }
 
 /// Owns one object of ONNX Runtime.
@@ -123,9 +124,8 @@ struct Side {
     if (tensor == nullptr) throw ConfigError(path + ": " + spec->name + " is not a tensor");
     ONNXTensorElementDataType theirs = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
     Check(Api()->GetTensorElementType(tensor, &theirs), path);
-    const auto* const found = std::find_if(kTypes.begin(), kTypes.end(), [theirs](TypePair pair) {
-      return pair.theirs == theirs;
-    });
+    const auto* const found = std::find_if(
+        kTypes.begin(), kTypes.end(), [theirs](TypePair pair) { return pair.theirs == theirs; });
     if (found == kTypes.end()) {
       throw ConfigError(path + ": tensor " + spec->name + " has an unsupported type (" +
                         std::to_string(theirs) + " in ONNX Runtime)");

@@ -1,6 +1,216 @@
-"""run, verify: placeholders until the guest lands."""
+"""run, verify: boot the image; look at it, or judge it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeimg.cli import options
+from edgeimg.cli.build import built, print_image
+from edgeimg.cli.draw import Drawer, Format, colored, table
+from edgeimg.cli.plan import resolved
+from edgeimg.errors import UserError
 
-def add_to(app: typer.Typer) -> None: ...
+if TYPE_CHECKING:
+    from edgeimg.builders.image import Image
+    from edgeimg.guest.machine import Artefacts
+    from edgeimg.plan.plan import Plan
+    from edgeimg.prepare.golden import Golden
+    from edgeimg.verify.verdict import Failure, Verdict
+
+
+class Way(StrEnum):
+    """How QEMU starts the image."""
+
+    disk = "disk"
+    kernel = "kernel"
+
+
+Boot = Annotated[
+    Way,
+    typer.Option("--boot", help="Boot the disk image itself, or its kernel without firmware."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(run)
+    app.command()(verify)
+
+
+def _artefacts(image: Image) -> Artefacts:
+    from edgeimg.guest.machine import Artefacts
+
+    return Artefacts(
+        image=image.disk, kernel=image.kernel, initrd=image.initrd, cmdline=image.cmdline
+    )
+
+
+def run(
+    file: options.File = None,
+    board: options.Board = None,
+    model: options.Models = None,
+    builder: options.Builder = None,
+    settings: options.Settings = None,
+    project: options.Project = None,
+    locked: options.Locked = False,
+    offline: options.Offline = False,
+    boot: Boot = Way.disk,
+    ssh_port: Annotated[
+        int | None,
+        typer.Option("--ssh-port", help="Port here that leads to the guest's SSH; default: free."),
+    ] = None,
+) -> None:
+    """Build, boot in QEMU, and give its console. Ctrl-A X ends it."""
+    from edgeimg.builders.image import holding
+    from edgeimg.guest.qemu import run_console
+
+    chosen = options.selection(file, board, model, builder, settings)
+    plan = resolved(chosen)
+    qemu = plan.board.qemu
+    if qemu is None:
+        raise UserError(f"the board {plan.board.name} has no QEMU machine")
+    folder = project or chosen.project
+    with Drawer(Format.text) as drawer, holding(folder):
+        image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
+    port = ssh_port
+    if any(feature.name == "ssh" for feature in plan.features):
+        port = port or _free_port()
+        print(f"SSH: ssh -p {port} root@127.0.0.1", file=sys.stderr)
+    status = run_console(qemu, _artefacts(image), how=boot.value, ssh_port=port)
+    if status:
+        raise typer.Exit(1)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def verify(
+    file: options.File = None,
+    board: options.Board = None,
+    model: options.Models = None,
+    builder: options.Builder = None,
+    settings: options.Settings = None,
+    project: options.Project = None,
+    locked: options.Locked = False,
+    offline: options.Offline = False,
+    boot: Boot = Way.disk,
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", min=1, help="Seconds until the guest is given up.")
+    ] = 300,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="Where to write JUnit XML; default: in build/.")
+    ] = None,
+    verbose: options.Verbose = False,
+    output: options.Output = Format.text,
+) -> None:
+    """Build, boot in QEMU, run the model, compare with golden outputs."""
+    from edgeimg.builders.image import check_budgets, holding
+    from edgeimg.cache import Cache
+    from edgeimg.prepare.golden import make_goldens
+    from edgeimg.verify.report import as_json
+    from edgeimg.verify.run import verify_guest
+
+    chosen = options.selection(file, board, model, builder, settings)
+    plan = resolved(chosen)
+    folder = project or chosen.project
+    with Drawer(output, logs=verbose) as drawer, holding(folder):
+        goldens = make_goldens(plan, Cache(), drawer.report)
+        image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
+        check_budgets(plan.budgets, image)
+        verdict = verify_guest(
+            plan,
+            _artefacts(image),
+            goldens,
+            how=boot.value,
+            report=drawer.report,
+            time_limit=time_limit,
+        )
+        verdict = _in_budget(plan, verdict)
+        _write_reports(verdict, goldens, image, junit)
+    if output is Format.text:
+        _print(verdict, image)
+    drawer.result({**as_json(verdict, goldens), "image": str(image.disk)})
+    if not verdict.passed:
+        raise typer.Exit(1)
+
+
+def _in_budget(plan: Plan, verdict: Verdict) -> Verdict:
+    from edgeimg.verify.verdict import Failure
+
+    limit = plan.budgets.first_inference_seconds
+    seconds = verdict.first_inference_seconds
+    if limit is None or seconds is None or seconds <= limit:
+        return verdict
+    message = f"first inference after {seconds:.1f} s, over budgets.first_inference_seconds"
+    failure = Failure(kind="budget", message=f"{message} of {limit:g}")
+    return replace(verdict, failures=(*verdict.failures, failure))
+
+
+def _write_reports(
+    verdict: Verdict, goldens: Sequence[Golden], image: Image, junit: Path | None
+) -> None:
+    import json
+
+    from edgeimg.cache import write_atomic
+    from edgeimg.verify.report import as_json, junit_xml
+
+    folder = image.disk.parent.parent
+    xml = junit or folder / "verify.xml"
+    try:
+        xml.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(xml, junit_xml(verdict).encode())
+        text = json.dumps(as_json(verdict, goldens), indent=2, ensure_ascii=False)
+        write_atomic(folder / "verify.json", f"{text}\n".encode())
+    except OSError as error:
+        raise UserError(f"cannot be written: {error.strerror}", place=str(xml)) from None
+
+
+def _print(verdict: Verdict, image: Image) -> None:
+    from edgeimg.verify.report import rows
+
+    table(
+        f"{verdict.product} on {verdict.board}: golden outputs",
+        ["model", "kernels", "verdict", "outputs", "exact", "worst", "allowed", "labels right"],
+        [
+            [
+                row.model,
+                row.mode,
+                "ok" if row.passed == row.compared else "FAIL",
+                f"{row.passed}/{row.compared}",
+                f"{row.exact}/{row.compared}",
+                f"{row.worst:.3g} {row.unit}",
+                f"{row.allowed:.3g} {row.unit}",
+                f"{row.right}/{row.labelled}" if row.labelled else "-",
+            ]
+            for row in rows(verdict)
+        ],
+    )
+    for failure in verdict.failures:
+        _print_failure(failure)
+    if verdict.failures and verdict.console:
+        print(f"The last {len(verdict.console)} lines of the console:", file=sys.stderr)
+        for line in verdict.console:
+            print(f"  | {line}", file=sys.stderr)
+    print_image(image)
+    seconds = verdict.first_inference_seconds
+    if seconds is not None:
+        print(f"{seconds:8.2f} s   from QEMU's start to the first inference ({verdict.boot} boot)")
+    word = colored("passed", "green", sys.stdout)
+    print(word if verdict.passed else colored("FAILED", "red", sys.stdout))
+
+
+def _print_failure(failure: Failure) -> None:
+    where = " ".join(part for part in (failure.model, failure.mode, failure.sample) if part)
+    text = f"{where}: {failure.message}" if where else failure.message
+    hint = f" {failure.hint}" if failure.hint else ""
+    print(f"{colored('FAIL', 'red', sys.stderr)}: {text}.{hint}", file=sys.stderr)

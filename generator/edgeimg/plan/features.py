@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import Feature, FeatureOption
 from edgeimg.errors import UserError, UserErrors, did_you_mean
-from edgeimg.manifest.load import Source
+from edgeimg.manifest.load import Source, shown
 from edgeimg.manifest.product import Option, Product
 from edgeimg.plan.plan import PlannedFeature
 from edgeimg.resources import data
@@ -49,15 +49,17 @@ def plan_features(
                     UserError(f"features: {name} and {other} exclude each other", place=place)
                 )
         options = _Options(product.features.get(name, {}), feature, source)
+        errors += options.errors
+        try:
+            folder = _files(catalog, path, feature)
+        except UserError as error:
+            errors.append(error)
+            continue
         planned.append(
             PlannedFeature(
-                name=name,
-                options=options.values,
-                texts=options.texts,
-                folder=_files(catalog, path, feature),
+                name=name, options=options.values, texts=options.texts, folder=folder
             )
         )
-        errors += options.errors
     if errors:
         raise UserErrors(errors)
     return tuple(planned), tuple(entry for _, (_, entry) in sorted(entries.items()))
@@ -68,7 +70,10 @@ def _files(catalog: Catalog, path: Path, feature: Feature) -> Path | None:
         return None
     folder = catalog.folder_of(path) / "debian-image/features" / feature.debian.files / "root"
     shipped = data("debian-image") / "features" / feature.debian.files / "root"
-    return folder if folder.is_dir() else shipped
+    for found in (folder, shipped):
+        if found.is_dir():
+            return found
+    raise UserError(f"debian.files: there is no {folder}", place=shown(path))
 
 
 class _Options:

@@ -44,7 +44,11 @@ class PlannedSample:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedModel:
-    """A model with everything that its manifest and its file say, in agreement."""
+    """A model with everything that its manifest and its file say, in agreement.
+
+    The paths in the image are absolute there; names of the user's files do not reach it,
+    but for the samples', which are checked.
+    """
 
     name: str
     summary: str
@@ -56,6 +60,22 @@ class PlannedModel:
     outputs: tuple[PlannedOutput, ...]
     samples: tuple[PlannedSample, ...]
     tolerance: Tolerance
+
+    @property
+    def image_folder(self) -> str:
+        return f"/usr/share/edge-infer/{self.name}"
+
+    @property
+    def image_file(self) -> str:
+        return f"{self.image_folder}/model.{self.info.format}"
+
+    @property
+    def image_samples(self) -> str:
+        return f"{self.image_folder}/samples"
+
+    def image_labels(self, output: int) -> str:
+        """The labels of the output with that index."""
+        return f"{self.image_folder}/labels-{output}.txt"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,7 @@ _UPDATE_PROBLEMS = (
     (
         r"Hash Sum mismatch|unexpected size|Mirror sync in progress",
         "the mirror does not agree with its own signed list",
-        "It is being updated, or something changes it on its way; try again later.",
+        "It is being updated or copied badly: try again later, or name another `mirror:`.",
     ),
     (
         r"does not have a Release file|404  ?Not Found|File not found|is not signed",

@@ -113,10 +113,16 @@ def lock_text(lock: Lock) -> str:
     if not value["wheels"]:
         del value["wheels"]
     # default_flow_style=None: mappings of plain values stand in braces, one entry a package.
-    text = yaml.dump(
-        value, Dumper=yaml.SafeDumper, default_flow_style=None, sort_keys=False, width=100
+    parts = (
+        yaml.safe_dump(
+            {key: part},
+            default_flow_style=None if isinstance(part, dict | list) else False,
+            sort_keys=False,
+            width=100,
+        )
+        for key, part in value.items()
     )
-    return HEADER + text
+    return HEADER + "".join(parts)
 
 
 def make_lock(

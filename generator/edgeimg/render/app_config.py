@@ -8,30 +8,14 @@ from typing import Any
 from edgeimg.model.info import TensorInfo
 from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput
 
-SHARE = "usr/share/edge-infer"
-
-
-def model_folder(model: PlannedModel) -> str:
-    """Where the model's files lie in the image, relative to its root."""
-    return f"{SHARE}/{model.name}"
-
-
-def model_file(model: PlannedModel) -> str:
-    return f"{model_folder(model)}/model.{model.info.format}"
-
-
-def labels_file(model: PlannedModel, index: int) -> str:
-    return f"{model_folder(model)}/labels-{index}.txt"
-
-
 def app_config(model: PlannedModel, threads: int) -> dict[str, Any]:
     """The configuration as plain data."""
     return {
         "name": model.name,
-        "model": f"/{model_file(model)}",
+        "model": model.image_file,
         "threads": threads,
         "kernels": "default",
-        "source": f"/{model_folder(model)}/samples",
+        "source": model.image_samples,
         "inputs": [_input(one) for one in model.inputs],
         "outputs": [_output(model, index, one) for index, one in enumerate(model.outputs)],
     }
@@ -71,7 +55,7 @@ def _input(planned: PlannedInput) -> dict[str, Any]:
 
 
 def _output(model: PlannedModel, index: int, planned: PlannedOutput) -> dict[str, Any]:
-    labels = f"/{labels_file(model, index)}" if planned.labels else None
+    labels = model.image_labels(index) if planned.labels else None
     return {
         **_tensor(planned.tensor),
         "softmax": planned.softmax,

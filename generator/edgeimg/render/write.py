@@ -37,6 +37,8 @@ def write(tree: Tree, folder: Path) -> Written:
     """
     try:
         return _write(tree, folder)
+    except ValueError as error:
+        raise UserError(str(error), hint="Run it again.") from None
     except OSError as error:
         place = shown(Path(error.filename)) if error.filename else shown(folder)
         raise UserError(f"cannot be written: {error.strerror}", place=place) from None

@@ -25,10 +25,9 @@ def planned_inputs(models: Iterable[PlannedModel]) -> dict[str, str]:
     """Path in the image -> SHA-256, of every model and sample."""
     expected = {}
     for model in models:
-        folder = SHARE / model.name
-        expected[str(folder / model.path.name)] = model.info.sha256
+        expected[model.image_file] = model.info.sha256
         for sample in model.samples:
-            expected[str(folder / "samples" / sample.name)] = sample.sha256
+            expected[f"{model.image_samples}/{sample.name}"] = sample.sha256
     return expected
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from edgeimg.errors import UserError
 from edgeimg.events import Report, Step, silent
@@ -43,6 +45,7 @@ def verify_guest(
             f"the board {plan.board.name} has no QEMU machine",
             hint="Verify on one of the qemu boards, or on the hardware itself.",
         )
+    begin = time.monotonic()
     try:
         run = boot(
             qemu,
@@ -53,7 +56,8 @@ def verify_guest(
             silence_limit=silence_limit,
         )
     except GuestError as error:
-        return _verdict(plan, goldens, how, None, ((_failure(error),), ()), error.console)
+        verdict = _verdict(plan, goldens, how, None, ((_failure(error),), ()), error.console)
+        return replace(verdict, seconds=time.monotonic() - begin)
     report(Step(name="compare", detail=f"{len(goldens)} runs"))
     try:
         results = read_results(run.stream)

@@ -41,7 +41,7 @@ class Failure:
 
     Attributes:
         kind: `panic`, `hang`, `qemu`, `truncated`, `corrupted`, `model`, `sample`, `file`,
-            `application`, `missing` or `answer`.
+            `application`, `missing`, `answer` or `budget`.
         message: what went wrong, for people; can have several lines.
         hint: what to do next; may be empty.
         model, mode, sample: where, as far as it is about one.

@@ -86,13 +86,14 @@ def test_another_wheel_than_the_pinned_one(index: Path) -> None:
 
 def test_a_file_that_is_not_what_the_index_says(index: Path) -> None:
     (index / FILE).write_bytes(WHEEL + b"x")
-    with pytest.raises(UserError, match="pip cannot find tiny 1.0"):
+    with pytest.raises(UserError, match=r"pip cannot find tiny 1\.0"):
         wheels.locate(asked())
 
 
 def test_an_index_out_of_reach(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
-    with pytest.raises(UserError, match="pip cannot reach its index for tiny 1.0"):
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(UserError, match=r"pip cannot reach its index for tiny 1\.0"):
         wheels.locate(asked())
 
 

@@ -11,7 +11,7 @@ from edgeimg.plan.models import read_labels
 from edgeimg.plan.plan import Plan, PlannedFeature
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.prepare.lock import Lock
-from edgeimg.render.app_config import app_config_text, labels_file, model_file, model_folder
+from edgeimg.render.app_config import app_config_text
 from edgeimg.render.environment import render as render_template
 from edgeimg.render.environment import shell_value
 from edgeimg.render.tree import Copy, Text, Tree
@@ -160,11 +160,11 @@ def _add_models(tree: Tree, plan: Plan) -> None:
         config = app_config_text(model, plan.threads)
         tree.add(f"root/etc/edge-infer/{model.name}.json", Text(content=config))
         source = Copy(source=model.path, sha256=model.info.sha256)
-        tree.add(f"root/{model_file(model)}", source)
+        tree.add(f"root{model.image_file}", source)
         for index, output in enumerate(model.outputs):
             if output.labels is not None:
                 lines = "".join(f"{line}\n" for line in read_labels(output.labels))
-                tree.add(f"root/{labels_file(model, index)}", Text(content=lines))
+                tree.add(f"root{model.image_labels(index)}", Text(content=lines))
         for sample in model.samples:
-            path = f"root/{model_folder(model)}/samples/{sample.name}"
+            path = f"root{model.image_samples}/{sample.name}"
             tree.add(path, Copy(source=sample.path, sha256=sample.sha256))
