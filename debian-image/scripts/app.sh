@@ -51,6 +51,5 @@ cmake -S "$APP_SOURCE" -B build/app -G Ninja -DCMAKE_BUILD_TYPE=Release \
 cmake --build build/app >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; die "$APP_SOURCE does not compile"; }
 DESTDIR="$tmp/install" cmake --install build/app --strip >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; die "cmake --install failed"; }
 [ -x "$tmp/install/usr/bin/edge-infer" ] || die "$APP_SOURCE installs no bin/edge-infer"
-mv "$tmp/install/usr/bin/edge-infer" build/edge-infer.new
-mv build/edge-infer.new build/edge-infer
-done_with
+touch "$tmp/install/usr/bin/edge-infer" # newer than its prerequisites, whatever strip kept
+finish "$tmp/install/usr/bin/edge-infer" build/edge-infer

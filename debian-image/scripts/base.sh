@@ -44,6 +44,4 @@ while IFS='	' read -r name _ _ member _ _ sha256; do
 done <lock/wheels.tsv
 
 find "$root" -depth -type d -empty ! -path "$root/usr/*" -delete # the folders of excluded files
-rm -rf build/base
-mv "$root" build/base
-done_with build/base.done
+finish "$root" build/base

@@ -1,5 +1,5 @@
 # Sourced by every step, which has set $step to its name.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 # Each step takes its lock (an interrupted make may have left a child that still
 # writes), works in build/tmp/<step>, and renames what it made at the very end.
 set -eu
@@ -50,7 +50,14 @@ uuid() {
 	seeded "$1" | sed 's/^\(.\{8\}\)\(.\{4\}\).\(.\{3\}\).\(.\{3\}\)\(.\{12\}\)$/\1-\2-5\3-a\4-\5/'
 }
 
-done_with() {
+# finish MADE TARGET: give what was made its name; beside a folder, TARGET.done says that it is whole.
+finish() {
+	if [ -d "$1" ]; then
+		rm -rf "$2.done" "$2"
+		mv "$1" "$2"
+		: >"$2.done"
+	else
+		mv "$1" "$2"
+	fi
 	rm -rf "$tmp"
-	[ $# = 0 ] || : >"$1"
 }

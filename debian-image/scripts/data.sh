@@ -8,5 +8,4 @@ need mke2fs e2fsprogs
 export E2FSPROGS_FAKE_TIME="$SOURCE_DATE_EPOCH"
 mke2fs -q -t ext4 -L data -U "$(uuid data)" -E "hash_seed=$(uuid hash),root_owner=0:0,lazy_itable_init=1" \
 	-O ^orphan_file -m 0 "$tmp/data.ext4" "${DATA_MIB}M"
-mv "$tmp/data.ext4" build/data.ext4
-done_with
+finish "$tmp/data.ext4" build/data.ext4

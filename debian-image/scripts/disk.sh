@@ -30,5 +30,4 @@ python3 -B scripts/describe.py "$images"
 mkdir -p build/images
 rm -f build/images/SHA256SUMS
 mv -f "$images"/* build/images/
-mv "$tmp/SHA256SUMS" build/images/SHA256SUMS
-done_with
+finish "$tmp/SHA256SUMS" build/images/SHA256SUMS

@@ -82,6 +82,7 @@ mkdir -p "$DOWNLOADS" build
 # Where apt gets its packages: what it has indexes of, else what its sources name.
 apt_sites() {
 	{
+		# shellcheck disable=SC2016 # apt replaces $(SITE)
 		apt-get indextargets --format '$(SITE)' 2>/dev/null || true
 		cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
 			2>/dev/null | sed -n 's/^\(deb\|URIs:\) .*\<\(\(https\?\|file\):[^ ]*\).*/\2/p'
@@ -105,7 +106,7 @@ sites=
 list=build/fetch.$$
 trap 'rm -f "$list"' EXIT
 {
-	for repository in $(cut -f 4 lock/packages.tsv | sort -u); do
+	cut -f 4 lock/packages.tsv | sort -u | while read -r repository; do
 		at=$(base "$repository") || exit 1
 		snapshot=
 		[ -z "$SNAPSHOT_MIRROR" ] || snapshot=${SNAPSHOT_MIRROR%/}/$repository
@@ -115,7 +116,7 @@ trap 'rm -f "$list"' EXIT
 				gsub(/\+/, "%2b", path)
 				print $2 "\t" $7 "\t" at "/" path "\t" (snapshot == "" ? "" : snapshot "/" path)
 			}' lock/packages.tsv
-	done
+	done || exit 1
 	awk -F '\t' '{ print $1 "\t" $7 "\t" $5 "\t" }' lock/wheels.tsv
 } >"$list"
 

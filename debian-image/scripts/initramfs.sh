@@ -25,5 +25,4 @@ find "$root" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 # Not compressed: the firmware loads a megabyte sooner than the kernel unpacks it.
 (cd "$root" && find . -mindepth 1 -print0 | sort -z |
 	cpio --null --create --format newc --reproducible --owner 0:0 --quiet) >"$tmp/initrd.img"
-mv "$tmp/initrd.img" build/initrd.img
-done_with
+finish "$tmp/initrd.img" build/initrd.img

@@ -15,12 +15,12 @@ while IFS='	' read -r _ deb; do
 		--exclude='./usr/share/lintian' --exclude='*.gz' --exclude='./boot/System.map*'
 done <"$tmp/list"
 set -- "$root"/boot/vmlinu[xz]-*
-[ $# = 1 ] && [ -e "$1" ] || die "the lock's kernel packages hold not one kernel but: $*"
+if [ $# != 1 ] || [ ! -e "$1" ]; then
+	die "the lock's kernel packages hold not one kernel but: $*"
+fi
 version=${1##*/vmlinu[xz]-}
 mv "$1" "$root/vmlinuz"
 mv "$root/usr/lib/modules/$version" "$root/modules"
 mv "$root/usr/share/doc" "$root/doc"
 echo "$version" >"$root/version"
-rm -rf build/linux
-mv "$root" build/linux
-done_with build/linux.done
+finish "$root" build/linux

@@ -35,5 +35,4 @@ done
 # SOURCE_DATE_EPOCH and -all-time exclude each other; only the latter mends all times.
 env -u SOURCE_DATE_EPOCH mksquashfs "$root" "$tmp/root.squashfs" -comp zstd -b 256K -all-root -no-xattrs \
 	-mkfs-time "$SOURCE_DATE_EPOCH" -all-time "$SOURCE_DATE_EPOCH" -noappend -no-progress -quiet
-mv "$tmp/root.squashfs" build/root.squashfs
-done_with
+finish "$tmp/root.squashfs" build/root.squashfs

@@ -15,6 +15,4 @@ while IFS='	' read -r name deb; do
 	esac
 	unpack "$deb" "$root" --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/bin/*'
 done <"$tmp/list"
-rm -rf build/sysroot
-mv "$root" build/sysroot
-done_with build/sysroot.done
+finish "$root" build/sysroot

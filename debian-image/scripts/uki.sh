@@ -24,7 +24,7 @@ python3 -B scripts/uki.py "$tmp/boot/usr/lib/systemd/boot/efi/$EFI_STUB" "$tmp/e
 
 # Room for the next kernel beside this one. FAT32 from 40 MiB on: firmware refuses smaller ones.
 size=$(stat -c %s "$tmp/esp/EFI/BOOT/$EFI_LOADER")
-mib=$((size / 1048576 * 2 + 8))
+mib=$((size * 2 / 1048576 + 8))
 [ "$mib" -ge 40 ] || mib=40
 truncate -s "${mib}M" "$tmp/esp.vfat"
 find "$tmp/esp" -exec touch --date "@$SOURCE_DATE_EPOCH" {} +
@@ -32,5 +32,4 @@ mkfs.vfat -F 32 -s 1 -n ESP --invariant -i "$(seeded esp | cut -c 1-8)" "$tmp/es
 mcopy -s -m -i "$tmp/esp.vfat" "$tmp/esp/EFI" ::
 rm -rf build/esp
 mv "$tmp/esp" build/esp
-mv "$tmp/esp.vfat" build/esp.vfat
-done_with
+finish "$tmp/esp.vfat" build/esp.vfat

@@ -2,7 +2,7 @@
 
 // The part of LiteRT's C API that edge-infer uses. LiteRT's Python wheel, which is where the
 // library comes from, ships no headers. Facts taken from google-ai-edge/LiteRT, litert/c/, release
-// 2.3; tests/runtime_test.cc calls every function declared here on a real library.
+// 2.1.6; tests/runtime_test.cc calls every function declared here on a real library.
 //
 // All functions but one are weak: a library that lacks one is reported by RuntimeVersion() as one
 // clear line instead of a message of the dynamic loader. One strong reference keeps the linker's
@@ -103,7 +103,7 @@ LiteRtStatus LiteRtCreateEnvironment(int option_count, const LiteRtEnvOption* op
 
 LITERT_WEAK void LiteRtDestroyEnvironment(LiteRtEnvironment environment);
 
-// Since 2.2 the environment comes first; until 2.1 there was none. The buffer must outlive the
+// Since 2.1.6 the environment comes first; until 2.1.5 there was none. The buffer must outlive the
 // model. Unlike LiteRtCreateModelFromFile, which crashes on a truncated file, this one verifies.
 LITERT_WEAK LiteRtStatus LiteRtCreateModelFromBuffer(LiteRtEnvironment environment,
                                                      const void* buffer, size_t size,
@@ -177,12 +177,14 @@ LITERT_WEAK LiteRtStatus LiteRtLockTensorBuffer(LiteRtTensorBuffer buffer, void*
                                                 LiteRtTensorBufferLockMode mode);
 LITERT_WEAK LiteRtStatus LiteRtUnlockTensorBuffer(LiteRtTensorBuffer buffer);
 
-// Never called: 2.3 is the first release that has it, so it tells the release from older ones. The
-// library exports no version.
-LITERT_WEAK LiteRtStatus LiteRtCompiledModelIsNonCpuFullyAccelerated(LiteRtCompiledModel compiled,
-                                                                     bool* accelerated);
+// Never called: 2.1.6 is the first release that has it, so it tells the release from older ones,
+// whose functions take other arguments under the same names. The library exports no version.
+LITERT_WEAK LiteRtStatus LiteRtCreateModelFromFd();
 
 #undef LITERT_WEAK
 #pragma GCC visibility pop
+
+// Looked up by name, never linked with: new in 2.2.
+constexpr const char* kLiteRtNewIn22 = "LiteRtExternalLiteRtBufferContextGetRunOptions";
 
 }  // extern "C"

@@ -119,6 +119,9 @@ class Feature(Manifest):
     name: Name
     summary: Text
     options: dict[Name, FeatureOption] = Field(default_factory=dict)
+    ports: tuple[int, ...] = Field(
+        default=(), description="TCP ports of the guest that `run` makes reachable from here."
+    )
     needs: tuple[Name, ...] = Field(default=(), description="Other features that it needs.")
     conflicts: tuple[Name, ...] = Field(default=(), description="Features that exclude it.")
     debian: FeatureDebian
@@ -147,6 +150,7 @@ class Repository(Manifest):
     name: Word = Field(description="Its folder below the mirror.")
     suite: Word
     components: tuple[Word, ...]
+    security: bool = Field(default=False, description="It holds security updates only.")
 
 
 class DebianDistribution(Manifest):

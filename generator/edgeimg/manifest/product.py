@@ -26,6 +26,16 @@ class Kernel(Manifest):
     args: tuple[Word, ...] = Field(default=(), description="More of the kernel command line.")
 
 
+class DebianOptions(Manifest):
+    """What only the debian builder asks."""
+
+    security_updates: bool = Field(
+        default=True,
+        description="Take the newest packages of the security archive too. Turn it off only for a "
+        "mirror that does not carry it for the architecture.",
+    )
+
+
 class App(Manifest):
     """An inference app of one's own in place of `edge-infer`."""
 
@@ -86,6 +96,7 @@ class Product(Manifest):
     snapshot_mirror: MirrorUrl | None = Field(
         default=None, description="Where packages are looked for that left the mirror."
     )
+    debian: DebianOptions = Field(default=DebianOptions(), description="The debian builder.")
     catalogs: tuple[AnyPath, ...] = Field(
         default=(), description="Folders with boards, models and catalogue entries of your own."
     )

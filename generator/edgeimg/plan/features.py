@@ -57,7 +57,11 @@ def plan_features(
             continue
         planned.append(
             PlannedFeature(
-                name=name, options=options.values, texts=options.texts, folder=folder
+                name=name,
+                options=options.values,
+                texts=options.texts,
+                folder=folder,
+                ports=feature.ports,
             )
         )
     if errors:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeimg.catalog.search import Shadow
-from edgeimg.catalog.types import Architecture, DebianDistribution
+from edgeimg.catalog.types import Architecture, DebianDistribution, Repository
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.model import ImageInput, Tolerance
 from edgeimg.manifest.product import Budgets, Option
@@ -123,6 +123,7 @@ class PlannedFeature:
     options: Mapping[str, Option]
     texts: Mapping[str, str]
     folder: Path | None
+    ports: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,7 @@ class DebianPlan:
     """What the debian builder composes: package names by role, kernel, modules."""
 
     distribution: DebianDistribution
+    repositories: tuple[Repository, ...]
     packages: Mapping[str, tuple[str, ...]]
     modules: tuple[str, ...]
     kernel_args: tuple[str, ...]

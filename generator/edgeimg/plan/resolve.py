@@ -180,6 +180,11 @@ def _debian(
     args += [arg for feature in features for arg in feature.debian.kernel_args]
     return DebianPlan(
         distribution=distribution,
+        repositories=tuple(
+            one
+            for one in distribution.repositories
+            if product.debian.security_updates or not one.security
+        ),
         packages={
             "root": tuple(sorted(root)),
             "kernel": (serves.kernel,),

@@ -29,7 +29,7 @@ def lock_request(plan: Plan) -> LockRequest:
     debian = plan.debian
     repositories = tuple(
         Repository(name=one.name, suite=one.suite, components=one.components)
-        for one in debian.distribution.repositories
+        for one in debian.repositories
     )
     roles = tuple(
         PackageRole(role=role, names=names, closure=role in CLOSURES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -195,7 +196,28 @@ def _pnm_text(body: bytes, count: int, maximum: int) -> npt.NDArray[np.int64]:
     return np.array([int(word) for word in words], np.int64)
 
 
+def _check_png(data: bytes) -> None:
+    """Pillow reads pixels and stops; a file that is damaged behind them is broken too."""
+    position = 8
+    while position + 12 <= len(data):
+        size = int.from_bytes(data[position : position + 4], "big")
+        end = position + 8 + size
+        kind = data[position + 4 : position + 8]
+        if end + 4 > len(data):
+            break
+        checksum = int.from_bytes(data[end : end + 4], "big")
+        critical = kind[:1].isupper()
+        if critical and zlib.crc32(data[position + 4 : end]) != checksum:
+            raise BrokenPictureError(f"PNG: {kind.decode('ascii', 'replace')}: CRC error")
+        if kind == b"IEND":
+            return
+        position = end + 4
+    raise BrokenPictureError("PNG: truncated")
+
+
 def _decode_with_pillow(data: bytes) -> Samples:
+    if data.startswith(b"\x89PNG"):
+        _check_png(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

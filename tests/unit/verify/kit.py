@@ -70,9 +70,7 @@ def toy_plan(folder: Path, qemu: Qemu | None = None) -> Plan:
             PlannedOutput(tensor=SCORES, softmax=False, top_k=2, labels=folder / "labels.txt"),
         ),
         samples=tuple(
-            PlannedSample(
-                name=name, path=folder / name, sha256=sha256(name.encode()), label="one"
-            )
+            PlannedSample(name=name, path=folder / name, sha256=sha256(name.encode()), label="one")
             for name in SAMPLES
         ),
         tolerance=Tolerance(),

@@ -8,12 +8,12 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.verify.kit import floats, output
 
 from edgeimg.errors import UserError
 from edgeimg.manifest.model import Tolerance
 from edgeimg.verify.compare import compare_output, lead
 from edgeimg.verify.policy import Policy, policy_for
-from tests.unit.verify.kit import floats, output
 
 INT8 = st.lists(st.integers(-128, 127), min_size=1, max_size=20)
 FLOATS = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1)
@@ -36,9 +36,7 @@ def int8(*values: int) -> bytes:
         ("default", "float16", False, "float"),
     ],
 )
-def test_rule_follows_from_mode_and_type(
-    mode: str, kind: str, quantized: bool, rule: str
-) -> None:
+def test_rule_follows_from_mode_and_type(mode: str, kind: str, quantized: bool, rule: str) -> None:
     assert policy_for(mode, output(kind, quantized=quantized), Tolerance()).rule == rule
 
 
@@ -124,7 +122,9 @@ def test_a_wrong_length_is_a_reason_of_its_own() -> None:
 
 
 def test_half_an_element_too_many_is_no_crash() -> None:
-    comparison = compare_output(floats(1.0), floats(1.0) + b"\0", Policy(rule="float", type="float32"))
+    comparison = compare_output(
+        floats(1.0), floats(1.0) + b"\0", Policy(rule="float", type="float32")
+    )
     assert comparison.reason == "5 bytes instead of 4"
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.verify.kit import ANSWERS, SHARE, Stream, sums, tar
 
 from edgeimg.guest.errors import CorruptedError, GuestError, TruncatedError
 from edgeimg.guest.results import read_results
-from tests.unit.verify.kit import ANSWERS, SHARE, Stream, sums, tar
 
 
 def test_a_whole_stream() -> None:

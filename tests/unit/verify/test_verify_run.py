@@ -8,6 +8,15 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from tests.unit.verify.kit import (
+    ANSWERS,
+    GOOD_CONSOLE,
+    SHARE,
+    FakeQemu,
+    Stream,
+    toy_goldens,
+    toy_plan,
+)
 
 from edgeimg.errors import UserError
 from edgeimg.events import Event, Log
@@ -15,7 +24,6 @@ from edgeimg.manifest.board import RefusedQemu
 from edgeimg.verify.report import as_json, junit_xml, rows
 from edgeimg.verify.run import verify_guest
 from edgeimg.verify.verdict import Verdict
-from tests.unit.verify.kit import ANSWERS, GOOD_CONSOLE, SHARE, FakeQemu, Stream, toy_goldens, toy_plan
 
 
 @pytest.fixture

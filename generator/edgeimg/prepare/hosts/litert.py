@@ -1,4 +1,9 @@
-"""LiteRT on the host: `CompiledModel` on the CPU, one thread, as `edge-infer` does it."""
+"""LiteRT on the host, one thread.
+
+Default kernels run through `CompiledModel`, as `edge-infer` does it. Reference kernels
+run through `Interpreter` with the reference operators by name: what the kernel mode of
+`CompiledModel` runs depends on the release, and the golden must not.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +29,52 @@ def infer(
     Raises:
         ValueError, RuntimeError: LiteRT does not take the model or a frame.
     """
+    run = _reference if mode == "reference" else _default
+    return run(model, inputs, outputs, frames)
+
+
+def _reference(
+    model: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor], frames: Sequence[bytes]
+) -> list[list[bytes]]:
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    kind = OpResolverType.BUILTIN_REF
+    interpreter = Interpreter(str(model), experimental_op_resolver_type=kind, num_threads=1)
+    fed, made = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(fed) != len(inputs) or len(made) != len(outputs):
+        raise ValueError("it has other inputs or outputs than the planned ones")
+    for found, tensor in zip(fed, inputs, strict=True):
+        if list(found["shape"]) != list(tensor["shape"]):
+            interpreter.resize_tensor_input(found["index"], tensor["shape"])
+    interpreter.allocate_tensors()
+    results = []
+    for frame in frames:
+        position = 0
+        for found, tensor in zip(fed, inputs, strict=True):
+            size = _size(tensor)
+            values = np.frombuffer(frame[position : position + size], tensor["type"])
+            interpreter.set_tensor(found["index"], values.reshape(tensor["shape"]))
+            position += size
+        interpreter.invoke()
+        results.append([interpreter.get_tensor(each["index"]).tobytes() for each in made])
+    return results
+
+
+def _default(
+    model: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor], frames: Sequence[bytes]
+) -> list[list[bytes]]:
     import numpy as np
     from ai_edge_litert.compiled_model import CompiledModel
     from ai_edge_litert.cpu_kernel_mode import CpuKernelMode
     from ai_edge_litert.hardware_accelerator import HardwareAccelerator
     from ai_edge_litert.options import CpuOptions, Options
 
-    kernels = CpuKernelMode.REFERENCE if mode == "reference" else CpuKernelMode.DELEGATE
     compiled = CompiledModel.from_file(
         str(model),
         options=Options(
             hardware_accelerators=HardwareAccelerator.CPU,
-            cpu_options=CpuOptions(num_threads=1, kernel_mode=kernels),
+            cpu_options=CpuOptions(num_threads=1, kernel_mode=CpuKernelMode.XNNPACK),
         ),
     )
     graph_inputs, graph_outputs = _graph_tensors(model)
@@ -43,8 +82,8 @@ def infer(
     input_places = _places(graph_inputs, compiled.get_input_tensor_details(key), inputs)
     output_places = _places(graph_outputs, compiled.get_output_tensor_details(key), outputs)
     for place, tensor in zip(input_places, inputs, strict=True):
-        found = list(compiled.get_input_tensor_details(key).values())[place]["shape"]
-        if list(found) != list(tensor["shape"]):
+        shape = list(compiled.get_input_tensor_details(key).values())[place]["shape"]
+        if list(shape) != list(tensor["shape"]):
             compiled.resize_input_tensor(place, tensor["shape"], 0, strict=False)
     fed, made = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
     results = []

@@ -1,0 +1,5 @@
+"""`python -m edgeimg`."""
+
+from edgeimg.cli.main import main
+
+main()

@@ -1,0 +1,137 @@
+"""The emitted project: buildable without edgeimg, to the same bytes, whatever interrupts it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.qemu.conftest import Built, environment, run_edgeimg, write_product
+
+pytestmark = pytest.mark.qemu
+
+
+def _sums(project: Path) -> str:
+    return (project / "build/images/SHA256SUMS").read_text()
+
+
+def _copy(built: Built, to: Path) -> Path:
+    """The emitted project without anything that was built."""
+    subprocess.run(["cp", "-a", built.project, to], check=True)
+    subprocess.run(["rm", "-rf", to / "build", to / ".edgeimg-files"], check=True)
+    return to
+
+
+def test_make_alone_builds_the_same_bytes(built: Built, tmp_path: Path) -> None:
+    project = _copy(built, tmp_path / "elsewhere")
+    downloads = Path(environment()["EDGEIMG_CACHE"]) / "downloads"
+    plain = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    done = subprocess.run(
+        ["make", f"DOWNLOADS={downloads}"],
+        cwd=project,
+        env={**plain, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        umask=0o077,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _sums(project) == _sums(built.project)
+
+
+def test_an_ordinary_user_builds_the_same_bytes(built: Built, tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("this test is that of an ordinary user already")
+    project = _copy(built, tmp_path / "nobodys")
+    downloads = Path(environment()["EDGEIMG_CACHE"]) / "downloads"
+    pool = tmp_path / "pool"
+    subprocess.run(["cp", "-al", downloads, pool], check=True)
+    subprocess.run(["chown", "-R", "nobody", project, pool], check=True)
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    command = f"cd {project} && make DOWNLOADS={pool}"
+    done = subprocess.run(
+        ["su", "-s", "/bin/sh", "nobody", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert _sums(project) == _sums(built.project)
+
+
+def test_nothing_changed_is_nothing_done(built: Built) -> None:
+    before = {path: path.stat().st_mtime_ns for path in built.images.iterdir()}
+    done = run_edgeimg(built.folder, "build", "--locked", "--offline")
+    assert done.status == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in built.images.iterdir()} == before
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(built: Built, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    write_product(folder, board="qemu-arm64")
+    (folder / "edgeimg.lock").write_bytes((built.folder / "edgeimg.lock").read_bytes())
+    moments = random.Random()
+    seed = moments.randrange(1 << 32)
+    moments.seed(seed)
+    print(f"seed {seed}")
+    command = [sys.executable, "-m", "edgeimg", "build", "--offline"]
+    for number in range(8):
+        running = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(moments.uniform(0.1, 1.0 + number))
+        # Every second time politely, as Ctrl-C does.
+        running.send_signal(signal.SIGINT if number % 2 else signal.SIGKILL)
+        running.wait(60)
+    done = run_edgeimg(folder, "build", "--offline")
+    assert done.status == 0, done.stderr
+    assert _sums(folder / "build" / built.project.name) == _sums(built.project)
+
+
+def test_one_edgeimg_a_project_at_a_time(built: Built, tmp_path: Path) -> None:
+    from edgeimg.builders.image import holding
+
+    with holding(built.project):
+        done = run_edgeimg(built.folder, "build")
+    assert done.status == 2
+    assert "another edgeimg works on this project" in done.stderr
+
+
+def test_the_image_says_what_is_in_it(built: Built) -> None:
+    import json
+
+    sbom = json.loads((built.images / "sbom.spdx.json").read_text())
+    assert sbom["spdxVersion"] == "SPDX-2.3"
+    names = {package["name"] for package in sbom["packages"]}
+    assert {"libc6", "busybox", "ai-edge-litert", "edge-infer"} <= names
+    assert any("digits" in name for name in names)
+    image = json.loads((built.images / "image.json").read_text())
+    assert image["board"] == "qemu-arm64"
+
+
+def test_offline_without_downloads_is_one_line(built: Built, tmp_path: Path) -> None:
+    folder = tmp_path / "offline"
+    write_product(folder, board="qemu-arm64")
+    (folder / "edgeimg.lock").write_bytes((built.folder / "edgeimg.lock").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "edgeimg", "build", "--offline"],
+        cwd=folder,
+        env={**environment(), "EDGEIMG_CACHE": str(tmp_path / "empty")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (1, 2)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert "Without --offline it is fetched" in errors[0]
