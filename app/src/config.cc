@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "config_object.h"
 #include "error.h"
 #include "file.h"
 
@@ -17,97 +17,6 @@ using nlohmann::json;
 constexpr size_t kMaxConfigBytes = 16 << 20;
 constexpr size_t kMaxTensorBytes = size_t{1} << 31;
 constexpr int kMaxThreads = 256;
-
-[[noreturn]] void Fail(const std::string& place, const std::string& what) {
-  throw ConfigError(place.empty() ? what : place + ": " + what);
-}
-
-/// An object of the configuration. Each key is taken once; Done() reports those nobody took.
-class Object {
- public:
-  Object(const json& value, std::string place) : value_(value), place_(std::move(place)) {
-    if (!value.is_object()) Fail(place_, "must be an object");
-  }
-
-  std::string Place(const char* key) const { return place_.empty() ? key : place_ + "." + key; }
-
-  /// Null when the key is missing or its value is null.
-  const json* Optional(const char* key) {
-    taken_.emplace_back(key);
-    const auto found = value_.find(key);
-    return found == value_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  const json& Required(const char* key) {
-    const json* value = Optional(key);
-    if (value == nullptr) Fail(Place(key), "is missing");
-    return *value;
-  }
-
-  std::string String(const char* key) { return AsString(key, Required(key)); }
-
-  std::string String(const char* key, const char* fallback) {
-    const json* value = Optional(key);
-    return value == nullptr ? fallback : AsString(key, *value);
-  }
-
-  int64_t Integer(const char* key, int64_t low, int64_t high) {
-    const json& value = Required(key);
-    // A number above int64 is stored as unsigned and must not wrap.
-    if (!value.is_number_integer() ||
-        (value.is_number_unsigned() &&
-         value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) ||
-        value.get<int64_t>() < low || value.get<int64_t>() > high) {
-      Fail(Place(key),
-           "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
-    }
-    return value.get<int64_t>();
-  }
-
-  int64_t Integer(const char* key, int64_t low, int64_t high, int64_t fallback) {
-    return Optional(key) == nullptr ? fallback : Integer(key, low, high);
-  }
-
-  bool Boolean(const char* key, bool fallback) {
-    const json* value = Optional(key);
-    if (value == nullptr) return fallback;
-    if (!value->is_boolean()) Fail(Place(key), "must be true or false");
-    return value->get<bool>();
-  }
-
-  /// One of the names; its position is the value of the enumeration.
-  template <typename Enum, size_t N>
-  Enum Choice(const char* key, const std::array<const char*, N>& names, const std::string& value) {
-    std::string all;
-    for (size_t i = 0; i < N; ++i) {
-      if (value == names.at(i)) return static_cast<Enum>(i);
-      all += (i == 0 ? "" : ", ") + std::string(names.at(i));
-    }
-    Fail(Place(key), "must be one of " + all);
-  }
-
-  void Done() const {
-    for (const auto& [key, value] : value_.items()) {
-      bool known = false;
-      for (const char* name : taken_) known = known || key == name;
-      if (!known) Fail(Place(key.c_str()), "not a key");
-    }
-  }
-
- private:
-  std::string AsString(const char* key, const json& value) const {
-    if (!value.is_string() || value.get_ref<const std::string&>().empty()) {
-      Fail(Place(key), "must be a string that is not empty");
-    }
-    const auto& text = value.get_ref<const std::string&>();
-    if (text.find('\0') != std::string::npos) Fail(Place(key), "has a NUL character");
-    return text;
-  }
-
-  const json& value_;
-  std::string place_;
-  std::vector<const char*> taken_;
-};
 
 std::vector<int64_t> ParseShape(const json& value, const std::string& place) {
   if (!value.is_array()) Fail(place, "must be a list of dimensions");
@@ -328,12 +237,14 @@ Config LoadConfig(const std::string& path) {
 
 std::vector<TensorSpec> InputSpecs(const Config& config) {
   std::vector<TensorSpec> specs;
+  specs.reserve(config.inputs.size());
   for (const InputConfig& input : config.inputs) specs.push_back(input.tensor);
   return specs;
 }
 
 std::vector<TensorSpec> OutputSpecs(const Config& config) {
   std::vector<TensorSpec> specs;
+  specs.reserve(config.outputs.size());
   for (const OutputConfig& output : config.outputs) specs.push_back(output.tensor);
   return specs;
 }

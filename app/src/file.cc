@@ -1,10 +1,14 @@
 #include "file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+
+#include "error.h"
 
 namespace edge_infer {
 namespace {
@@ -12,7 +16,7 @@ namespace {
 constexpr size_t kPiece = 1 << 16;
 
 int ReadDescriptor(int descriptor, size_t limit, std::string* contents) {
-  struct stat status {};
+  struct stat status = {};
   if (fstat(descriptor, &status) != 0) return errno;
   if (S_ISDIR(status.st_mode)) return EISDIR;
   const auto known = status.st_size > 0 ? static_cast<size_t>(status.st_size) : 0;
@@ -66,5 +70,23 @@ int WriteFile(const std::string& path, Bytes bytes) {
   if (close(descriptor) != 0 && error == 0) return errno;
   return error;
 }
+
+MappedFile::MappedFile(const std::string& path) : data_(MAP_FAILED) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status = {};
+  if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+    const int error = errno;
+    if (descriptor >= 0) close(descriptor);
+    throw ConfigError(path + ": " + std::strerror(error));
+  }
+  size_ = static_cast<size_t>(status.st_size);
+  if (S_ISREG(status.st_mode) && size_ > 0) {
+    data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  }
+  close(descriptor);
+  if (data_ == MAP_FAILED) throw ConfigError(path + ": not a file that can be mapped");
+}
+
+MappedFile::~MappedFile() { munmap(data_, size_); }
 
 }  // namespace edge_infer

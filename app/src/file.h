@@ -17,4 +17,20 @@ int WriteAll(int descriptor, Bytes bytes);
 /// Creates or replaces a file. Returns 0 or an errno.
 int WriteFile(const std::string& path, Bytes bytes);
 
+/// A file mapped into memory, read-only. Throws ConfigError.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path);
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  const void* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  void* data_;
+  size_t size_ = 0;
+};
+
 }  // namespace edge_infer

@@ -26,7 +26,7 @@ std::vector<std::string> ListFolder(const std::string& path) {
   while (const dirent* entry = readdir(folder)) {
     if (entry->d_name[0] == '.') continue;
     std::string file = path + (path.back() == '/' ? "" : "/") + entry->d_name;
-    struct stat status {};
+    struct stat status = {};
     // A dangling link is kept: it becomes a broken frame instead of being passed over in silence.
     if (stat(file.c_str(), &status) != 0 || S_ISREG(status.st_mode)) {
       files.push_back(std::move(file));
@@ -123,7 +123,7 @@ FrameSource::FrameSource(const std::vector<std::string>& paths, size_t raw_size,
       paths_.push_back(path);
       continue;
     }
-    struct stat status {};
+    struct stat status = {};
     if (stat(path.c_str(), &status) != 0) throw ConfigError(path + ": " + std::strerror(errno));
     if (S_ISDIR(status.st_mode)) {
       for (std::string& file : ListFolder(path)) paths_.push_back(std::move(file));

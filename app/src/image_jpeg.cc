@@ -1,4 +1,5 @@
-// clang-format off: jpeglib.h needs what cstdio declares
+// jpeglib.h needs what cstdio declares.
+// clang-format off
 #include <cstdio>
 #include <jpeglib.h>
 #include <jerror.h>

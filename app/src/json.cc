@@ -50,7 +50,7 @@ void AppendString(std::string_view text, std::string* json) {
       std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
       *json += escape.data();
     } else {
-      json->append(text.data(), length);
+      json->append(text.substr(0, length));
     }
     text.remove_prefix(length == 0 ? 1 : length);
   }

@@ -99,11 +99,10 @@ void Postprocessor::AppendValues(Bytes tensor, std::string* json) const {
   *json += ",\"values\":[";
   for (size_t i = 0; i < values_.size(); ++i) {
     if (i > 0) *json += ',';
-    if (output_.softmax || spec.quantization) {
-      AppendNumber(values_[i], json);
-    } else if (spec.type == ElementType::kInt64) {
+    const bool computed = output_.softmax || spec.quantization;
+    if (!computed && spec.type == ElementType::kInt64) {
       AppendInteger(Load<int64_t>(tensor.data + i * 8), json);  // a double would lose digits
-    } else if (spec.type == ElementType::kFloat32) {
+    } else if (!computed && spec.type == ElementType::kFloat32) {
       AppendNumber(static_cast<float>(values_[i]), json);  // 0.1, not 0.10000000149
     } else {
       AppendNumber(values_[i], json);

@@ -139,7 +139,7 @@ void StoreValue(double value, const TensorSpec& tensor, uint8_t* out) {
 }
 
 Preprocessor::Preprocessor(const InputConfig& input)
-    : config_(*input.image), element_size_(ElementSize(input.tensor.type)) {
+    : config_(input.image.value()), element_size_(ElementSize(input.tensor.type)) {
   table_.resize(static_cast<size_t>(config_.channels) * 256 * element_size_);
   uint8_t* out = table_.data();
   for (int c = 0; c < config_.channels; ++c) {

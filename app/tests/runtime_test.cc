@@ -106,7 +106,6 @@ TEST_CASE("every declared function, on a model") {
     REQUIRE(LiteRtGetPerTensorQuantization(tensor, &quantization) == 0);
     CHECK(quantization.scale > 0);
   }
-  bool accelerated = true;
   LiteRtOptions options = nullptr;
   REQUIRE(LiteRtCreateOptions(&options) == 0);
   REQUIRE(LiteRtSetOptionsHardwareAccelerators(options, kLiteRtHwAcceleratorCpu) == 0);
@@ -117,8 +116,6 @@ TEST_CASE("every declared function, on a model") {
   REQUIRE(LiteRtAddOpaqueOptions(options, opaque) == 0);
   LiteRtCompiledModel compiled = nullptr;
   REQUIRE(LiteRtCreateCompiledModel(environment, model, options, &compiled) == 0);
-  CHECK(LiteRtCompiledModelIsNonCpuFullyAccelerated(compiled, &accelerated) == 0);
-  CHECK_FALSE(accelerated);
   LiteRtLayout layout{};
   REQUIRE(LiteRtGetCompiledModelOutputTensorLayouts(compiled, 0, 1, &layout, false) == 0);
   CHECK(+layout.rank == +type.layout.rank);

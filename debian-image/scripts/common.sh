@@ -5,6 +5,7 @@
 set -eu
 umask 022
 export LC_ALL=C TZ=UTC
+export PATH="$PATH:/usr/sbin:/sbin" # mke2fs and mkfs.vfat are not in the PATH of a user
 mkdir -p build/tmp build/locks
 exec 9>"build/locks/$step"
 flock 9

@@ -100,7 +100,7 @@ def sbom(env, packages, wheels, app_version):
         entry = package(row["name"], row["version"], row["sha256"], purl, "NOASSERTION", row["url"])
         entries[entry["SPDXID"]] = entry
     app = package("edge-infer", app_version, sha256(Path("build/edge-infer")), None, "NOASSERTION")
-    image = package(product, "1", sha256(Path("build/root.squashfs")), None, "NOASSERTION")
+    image = package(product, "0", sha256(Path("build/root.squashfs")), None, "NOASSERTION")
     image["SPDXID"] = "SPDXRef-Image"
     entries[app["SPDXID"]] = app
 
@@ -152,7 +152,9 @@ def main(images):
         [env["GNU_TRIPLET"] + "-g++", "--version"], capture_output=True, text=True, check=True
     ).stdout.splitlines()[0]
 
-    document = sbom(env, packages, wheels, "1")
+    cache = Path("build/app/CMakeCache.txt").read_text()
+    version = re.search(r"^CMAKE_PROJECT_VERSION:STATIC=(.+)$", cache, re.MULTILINE)
+    document = sbom(env, packages, wheels, version[1] if version else "0")
     (images / "sbom.spdx.json").write_text(json.dumps(document, indent=1) + "\n")
     description = {
         "product": env["PRODUCT"],

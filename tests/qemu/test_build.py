@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.qemu.conftest import Built, environment, run_edgeimg, write_product
 
 pytestmark = pytest.mark.qemu
@@ -58,7 +57,10 @@ def test_an_ordinary_user_builds_the_same_bytes(built: Built, tmp_path: Path) ->
             parent.chmod(parent.stat().st_mode | 0o011)
     command = f"cd {project} && make DOWNLOADS={pool}"
     done = subprocess.run(
-        ["su", "-s", "/bin/sh", "nobody", "-c", command], capture_output=True, text=True, check=False
+        ["su", "-s", "/bin/sh", "nobody", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert _sums(project) == _sums(built.project)

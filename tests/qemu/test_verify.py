@@ -8,9 +8,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from tests.qemu.conftest import Built, run_edgeimg
 
 from edgeimg.resources import data_root
-from tests.qemu.conftest import Built, run_edgeimg
 
 pytestmark = pytest.mark.qemu
 
@@ -72,7 +72,9 @@ def test_a_hang(variant: Variant) -> None:
 
 
 def test_an_app_that_crashes(variant: Variant) -> None:
-    said = _failed(variant(**{"usr/bin/edge-infer": "#!/bin/sh\necho oh dear >&2\nkill -SEGV $$\n"}))
+    said = _failed(
+        variant(**{"usr/bin/edge-infer": "#!/bin/sh\necho oh dear >&2\nkill -SEGV $$\n"})
+    )
     assert "SIGSEGV" in said
     assert "oh dear" in said
 

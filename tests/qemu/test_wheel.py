@@ -9,9 +9,9 @@ import venv
 from pathlib import Path
 
 import pytest
+from tests.qemu.conftest import environment
 
 from edgeimg.resources import data_root
-from tests.qemu.conftest import environment
 
 pytestmark = [pytest.mark.qemu, pytest.mark.network]
 

@@ -179,7 +179,8 @@ LITERT_WEAK LiteRtStatus LiteRtUnlockTensorBuffer(LiteRtTensorBuffer buffer);
 
 // Never called: 2.1.6 is the first release that has it, so it tells the release from older ones,
 // whose functions take other arguments under the same names. The library exports no version.
-LITERT_WEAK LiteRtStatus LiteRtCreateModelFromFd();
+LITERT_WEAK LiteRtStatus LiteRtCreateModelFromFd(LiteRtEnvironment environment, int descriptor,
+                                                 size_t offset, size_t size, LiteRtModel* model);
 
 #undef LITERT_WEAK
 #pragma GCC visibility pop

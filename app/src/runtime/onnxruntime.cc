@@ -210,7 +210,7 @@ std::unique_ptr<Model> LoadModel(const std::string& path, const LoadOptions& opt
   if (options.kernels == Kernels::kReference) {
     throw ConfigError("kernels: ONNX Runtime has no reference kernels; use default");
   }
-  struct stat status {};
+  struct stat status = {};
   if (stat(path.c_str(), &status) != 0) throw ConfigError(path + ": " + std::strerror(errno));
   if (!S_ISREG(status.st_mode)) throw ConfigError(path + ": not a file");
   return std::make_unique<OrtModelAdapter>(path, options);

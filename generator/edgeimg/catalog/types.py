@@ -18,6 +18,7 @@ from edgeimg.manifest.base import (
 )
 from edgeimg.manifest.product import Option
 
+OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 
 
@@ -99,6 +100,9 @@ class FeatureOption(Manifest):
     default: Option | None = Field(default=None, description="Absent: the option is required.")
     choices: tuple[str, ...] = Field(default=(), description="Of a `choice`.")
     pattern: str | None = Field(default=None, description="What a text or each word matches.")
+    packages: tuple[PackageName, ...] = Field(
+        default=(), description="For the debian builder, when the option is not its default."
+    )
 
 
 class FeatureDebian(Manifest):
@@ -118,7 +122,7 @@ class Feature(Manifest):
     version: Version
     name: Name
     summary: Text
-    options: dict[Name, FeatureOption] = Field(default_factory=dict)
+    options: dict[OptionName, FeatureOption] = Field(default_factory=dict)
     ports: tuple[int, ...] = Field(
         default=(), description="TCP ports of the guest that `run` makes reachable from here."
     )

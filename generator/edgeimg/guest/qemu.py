@@ -201,7 +201,7 @@ class _Watch:
 
     def _hang(self, message: str) -> HangError:
         last = self.console.lines[-1] if self.console.lines else None
-        where = f", after {last.seconds:.1f} s: {last.text}" if last else ", without a word"
+        where = f", after {last.seconds:.1f} s: {last.text[:160]}" if last else ", without a word"
         return HangError(message + where, console=self.console.tail())
 
     def _judge(self, process: subprocess.Popen[bytes]) -> None:

@@ -54,6 +54,9 @@ class DebianBoard(Manifest):
     modules: tuple[Word, ...] = Field(
         default=(), description="Kernel modules that the initramfs loads to find the root."
     )
+    late_modules: tuple[Word, ...] = Field(
+        default=(), description="Kernel modules that are loaded after the services have started."
+    )
     kernel_args: tuple[Word, ...] = Field(default=(), description="Kernel command line.")
 
 

@@ -62,6 +62,7 @@ def plan_features(
                 texts=options.texts,
                 folder=folder,
                 ports=feature.ports,
+                packages=(*feature.debian.packages, *options.packages),
             )
         )
     if errors:
@@ -89,6 +90,7 @@ class _Options:
         self.errors: list[UserError] = []
         self.values: dict[str, Option] = {}
         self.texts: dict[str, str] = {}
+        self.packages: list[str] = []
         for name in given:
             if name not in feature.options:
                 hint = did_you_mean(name, list(feature.options))
@@ -96,6 +98,8 @@ class _Options:
         for name, option in feature.options.items():
             if name in given:
                 self._take(name, option, given[name])
+                if given[name] != option.default:
+                    self.packages += option.packages
             elif option.default is None:
                 self.fail((), f"features.{feature.name}.{name}: is missing", "It is required.")
             else:

@@ -44,10 +44,8 @@ def plan_model(path: Path, cache_dir: Path | None) -> PlannedModel:
     try:
         info = read_model(model_path, cache_dir=cache_dir)
     except UserError as error:
-        place = error.place or source.place(("file",))
-        raise UserErrors(
-            [*checker.errors, UserError(error.message, hint=error.hint, place=place)]
-        ) from None
+        checker.fail(("file",), f"{manifest.file}: {error.message}", error.hint)
+        raise UserErrors(checker.errors) from None
     planned = PlannedModel(
         name=manifest.name,
         summary=manifest.summary,

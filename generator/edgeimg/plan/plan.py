@@ -124,6 +124,7 @@ class PlannedFeature:
     texts: Mapping[str, str]
     folder: Path | None
     ports: tuple[int, ...]
+    packages: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +135,7 @@ class DebianPlan:
     repositories: tuple[Repository, ...]
     packages: Mapping[str, tuple[str, ...]]
     modules: tuple[str, ...]
+    late_modules: tuple[str, ...]
     kernel_args: tuple[str, ...]
     mirror: str | None
     snapshot_mirror: str | None

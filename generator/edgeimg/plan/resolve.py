@@ -14,7 +14,7 @@ from edgeimg.manifest.load import Source, load, shown
 from edgeimg.manifest.product import Product
 from edgeimg.plan.features import plan_features
 from edgeimg.plan.models import plan_model
-from edgeimg.plan.plan import DebianPlan, Plan, PlannedModel, PlannedRuntime
+from edgeimg.plan.plan import DebianPlan, Plan, PlannedFeature, PlannedModel, PlannedRuntime
 from edgeimg.plan.runtimes import plan_runtime
 from edgeimg.resources import data
 
@@ -61,7 +61,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         app_source=app,
         data_mib=product.data_mib,
         budgets=product.budgets,
-        debian=_debian(product, board, distribution, runtime, entries),
+        debian=_debian(product, board, distribution, runtime, entries, planned_features),
         shadows=_shadows(catalog, product, runtime),
     )
 
@@ -168,13 +168,15 @@ def _debian(
     distribution: DebianDistribution,
     runtime: PlannedRuntime,
     features: tuple[Feature, ...],
+    planned: tuple[PlannedFeature, ...],
 ) -> DebianPlan:
     serves = board.builders.debian
     assert isinstance(serves, DebianBoard)
     root = {*distribution.root, *runtime.packages, *product.packages}
-    root.update(package for feature in features for package in feature.debian.packages)
+    root.update(package for feature in planned for package in feature.packages)
     modules = [*serves.modules, *distribution.modules]
-    modules += [module for feature in features for module in feature.debian.modules]
+    late = [*serves.late_modules]
+    late += [module for feature in features for module in feature.debian.modules]
     console = f"console={board.console}"
     args = [console, *distribution.kernel_args, *serves.kernel_args]
     args += [arg for feature in features for arg in feature.debian.kernel_args]
@@ -193,6 +195,7 @@ def _debian(
             "sysroot": tuple(sorted({*distribution.sysroot, *runtime.sysroot})),
         },
         modules=tuple(dict.fromkeys(modules)),
+        late_modules=tuple(dict.fromkeys(late)),
         kernel_args=tuple(dict.fromkeys([*args, *product.kernel.args])),
         mirror=product.mirror,
         snapshot_mirror=product.snapshot_mirror,

@@ -8,6 +8,7 @@ from typing import Any
 from edgeimg.model.info import TensorInfo
 from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput
 
+
 def app_config(model: PlannedModel, threads: int) -> dict[str, Any]:
     """The configuration as plain data."""
     return {
@@ -28,7 +29,8 @@ def app_config_text(model: PlannedModel, threads: int) -> str:
 
 def _tensor(tensor: TensorInfo) -> dict[str, Any]:
     quantization = None
-    if tensor.quantization is not None:
+    # A scale beside float values says how they came about, not how to read them.
+    if tensor.quantization is not None and not tensor.type.startswith("float"):
         quantization = {
             "scale": tensor.quantization.scale,
             "zero_point": tensor.quantization.zero_point,

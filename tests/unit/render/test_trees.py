@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.locks import fake_lock
 
 from edgeimg.builders import BUILDERS
 from edgeimg.manifest.select import select
@@ -17,7 +18,6 @@ from edgeimg.plan.resolve import resolve
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.tree import Copy, Link, Text, Tree
 from edgeimg.resources import data_root
-from tests.locks import fake_lock
 
 CASES = sorted(path for path in (data_root() / "tests/trees").iterdir() if path.is_dir())
 

@@ -87,7 +87,8 @@ def _add_configuration(tree: Tree, plan: Plan) -> None:
     context = _context(plan)
     for name in ("README.md", "config.mk", "genimage.cfg"):
         tree.add(name, Text(content=render_template("debian", name, context)))
-    tree.add("initramfs/modules", Text(content=_lines(plan.debian.modules)), replace=True)
+    tree.add("initramfs/modules", Text(content=_lines(plan.debian.modules)))
+    tree.add("initramfs/modules-late", Text(content=_lines(plan.debian.late_modules)))
     modes = " ".join(plan.runtime.kernel_modes)
     tree.add(
         "root/etc/edgeimg/verify.conf",
@@ -122,9 +123,15 @@ def _context(plan: Plan) -> dict[str, Any]:
     }
     names = ("disk", "esp", "rootfs-a", "rootfs-b", "data")
     return {
-        "plan": plan,
         "header": _header(plan),
         "product": plan.product,
+        "summary": plan.summary,
+        "board": plan.board.name,
+        "architecture": plan.architecture.debian,
+        "triplet": plan.architecture.gnu,
+        "models": [model.name for model in plan.models],
+        "runtime": f"{runtime.name} {runtime.version}",
+        "features": [feature.name for feature in plan.features],
         "variables": list(variables.items()),
         "uuids": {name: str(uuid.uuid5(SEED, f"{plan.product} {name}")) for name in names},
     }
