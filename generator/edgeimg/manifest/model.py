@@ -41,6 +41,16 @@ class ImageInput(Manifest):
     def channels(self) -> int:
         return 1 if self.color == "gray" else 3
 
+    @property
+    def means(self) -> tuple[float, ...]:
+        """`mean`, one a channel."""
+        return self.mean if len(self.mean) == self.channels else self.mean * self.channels
+
+    @property
+    def stds(self) -> tuple[float, ...]:
+        """`std`, one a channel."""
+        return self.std if len(self.std) == self.channels else self.std * self.channels
+
     @model_validator(mode="after")
     def _one_or_all(self) -> ImageInput:
         for key, numbers in (("mean", self.mean), ("std", self.std)):

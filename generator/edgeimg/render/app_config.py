@@ -50,8 +50,8 @@ def _input(planned: PlannedInput) -> dict[str, Any]:
             "color": planned.image.color,
             "layout": planned.image.layout,
             "resize": planned.image.resize,
-            "mean": list(planned.image.mean),
-            "std": list(planned.image.std),
+            "mean": list(planned.image.means),
+            "std": list(planned.image.stds),
         }
     return {**_tensor(planned.tensor), "image": image}
 
