@@ -117,8 +117,9 @@ def test_one_bit_of_a_sample(variant: Variant) -> None:
 
 def test_a_wrong_answer(variant: Variant, built: Built) -> None:
     # Ten bytes of another digit's answer, before the guest takes its checksums.
-    swap = "cp digits/default/raw/01.pgm.0.bin digits/default/raw/07.pgm.0.bin\n{\n\techo INPUTS"
-    script = _verify_script(built, "{\n\techo INPUTS", swap).replace(swap, swap, 1)
+    sums = 'sha256sum "$@" >SHA256SUMS'
+    swap = "cp digits/default/raw/01.pgm.0.bin digits/default/raw/07.pgm.0.bin"
+    script = _verify_script(built, sums, f"{swap}\n{sums}")
     said = _failed(variant(**{"usr/lib/edgeimg/verify": script}))
     assert "wrong answer: digits/07.pgm" in said
     assert "host: 7, guest: 1" in said
