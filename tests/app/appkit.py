@@ -16,8 +16,23 @@ from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput
 from edgeimg.render.app_config import app_config
 
 ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build/app-test"
 # LiteRT keeps what it allocated once until the end, on purpose.
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+NO_MODEL = ModelInfo(
+    format="tflite",
+    sha256="",
+    size=0,
+    inputs=(),
+    outputs=(),
+    operators=(),
+    macs=0,
+    peak_live_bytes=0,
+    parameters=0,
+    opset=None,
+    metadata={},
+)
 
 
 @functools.cache
@@ -28,7 +43,7 @@ def build(kind: str) -> Path:
         [ROOT / "tests/app/run", flag, sys.executable], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return ROOT / "build/app-test" / kind
+    return BUILD / kind
 
 
 def runtime_library(folder: Path) -> Path:
@@ -49,7 +64,6 @@ def environment(folder: Path) -> dict[str, str]:
 def write_config(
     path: Path,
     *,
-    info: ModelInfo | None = None,
     model: Path | None = None,
     inputs: Sequence[PlannedInput],
     outputs: Sequence[PlannedOutput],
@@ -61,7 +75,7 @@ def write_config(
         license="",
         manifest=path,
         path=path,
-        info=info or ModelInfo(**_NO_MODEL),
+        info=NO_MODEL,
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         samples=(),
@@ -69,18 +83,3 @@ def write_config(
     )
     config = {**app_config(planned, 1), "model": str(model or path), "source": None}
     path.write_text(json.dumps(config))
-
-
-_NO_MODEL = {
-    "format": "tflite",
-    "sha256": "",
-    "size": 0,
-    "inputs": (),
-    "outputs": (),
-    "operators": (),
-    "macs": 0,
-    "peak_live_bytes": 0,
-    "parameters": 0,
-    "opset": None,
-    "metadata": {},
-}

@@ -51,7 +51,8 @@ def _smooth(width: int, height: int, random: np.random.Generator) -> npt.NDArray
     slopes = random.uniform(-12, 12, (2, 3))
     plane = 128 + y[..., None] * slopes[0] + x[..., None] * slopes[1]
     noise = random.normal(0, random.choice([2, 60]), plane.shape)
-    return np.clip(plane + noise, 0, 255).astype(np.uint8)
+    smooth: npt.NDArray[np.uint8] = np.clip(plane + noise, 0, 255).astype(np.uint8)
+    return smooth
 
 
 def _pnm(family: str, form: str, random: np.random.Generator, width: int, height: int) -> bytes:

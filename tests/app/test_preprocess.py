@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,6 +19,10 @@ from edgeimg.prepare.preprocess import frame_bytes
 
 CASES = 24  # of each kind of picture
 TYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool")
+RESIZES: tuple[Literal["fit", "crop", "letterbox", "none"], ...]
+RESIZES = ("fit", "crop", "letterbox", "none")
+LAYOUTS: tuple[Literal["nhwc", "nchw"], ...] = ("nhwc", "nchw")
+COLORS: tuple[Literal["gray", "rgb", "bgr"], ...] = ("gray", "rgb", "bgr")
 OUTPUT = PlannedOutput(
     tensor=TensorInfo(name="o", type="int8", shape=(1,)), softmax=False, top_k=0, labels=None
 )
@@ -26,9 +31,9 @@ OUTPUT = PlannedOutput(
 def planned(case: int, random: np.random.Generator) -> tuple[PlannedInput, tuple[int, int]]:
     """An input, and the size of a picture for it. All modes and types come in turn."""
     kind = TYPES[case % len(TYPES)]
-    resize = ("fit", "crop", "letterbox", "none")[case // 2 % 4]
-    layout = ("nhwc", "nchw")[case % 2]
-    color = str(random.choice(["gray", "rgb", "bgr"]))
+    resize = RESIZES[case // 2 % 4]
+    layout = LAYOUTS[case % 2]
+    color = COLORS[int(random.integers(3))]
     channels = 1 if color == "gray" else 3
     width, height = (int(size) for size in random.integers(1, 33, 2))
     quantization = None
@@ -44,14 +49,12 @@ def planned(case: int, random: np.random.Generator) -> tuple[PlannedInput, tuple
         shape=(1, height, width, channels) if layout == "nhwc" else (1, channels, height, width),
         quantization=quantization,
     )
-    image = ImageInput.model_validate(
-        {
-            "color": color,
-            "layout": layout,
-            "resize": resize,
-            "mean": [float(random.uniform(0, 140)) for _ in range(channels)],
-            "std": [float(random.choice([1, 58.395, 127.5, 255])) for _ in range(channels)],
-        }
+    image = ImageInput(
+        color=color,
+        layout=layout,
+        resize=resize,
+        mean=tuple(float(random.uniform(0, 140)) for _ in range(channels)),
+        std=tuple(float(random.choice([1, 58.395, 127.5, 255])) for _ in range(channels)),
     )
     return PlannedInput(tensor=tensor, image=image), (size[0], size[1])
 

@@ -1,0 +1,89 @@
+"""Small models with two inputs and two outputs: matrix + row and matrix - row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COLUMNS = 4
+ROWS = 3
+
+
+def tflite_sum(*, open_rows: bool) -> bytes:
+    """Inputs `matrix` and `row`, outputs `sum` and `difference`; the signature names them the
+    other way round. With `open_rows` the matrix has any number of rows."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    def tensor(name: str, rows: int, is_open: bool) -> Any:
+        made = schema.TensorT()
+        made.name, made.buffer, made.type = name, 0, schema.TensorType.FLOAT32
+        made.shape = [rows, COLUMNS]
+        if is_open:
+            made.shape = [1, COLUMNS]
+            made.shapeSignature = [-1, COLUMNS]
+            made.hasRank = True  # or LiteRT takes the other shape for the only one
+        return made
+
+    def operator(code: int, kind: int, options: Any, output: int) -> Any:
+        made = schema.OperatorT()
+        made.opcodeIndex, made.inputs, made.outputs = code, [0, 1], [output]
+        made.builtinOptionsType, made.builtinOptions = kind, options
+        return made
+
+    graph = schema.SubGraphT()
+    graph.name = "main"
+    graph.tensors = [
+        tensor("matrix", ROWS, open_rows),
+        tensor("row", 1, False),
+        tensor("sum", ROWS, open_rows),
+        tensor("difference", ROWS, open_rows),
+    ]
+    graph.inputs, graph.outputs = [0, 1], [2, 3]
+    options = schema.BuiltinOptions
+    graph.operators = [
+        operator(0, options.AddOptions, schema.AddOptionsT(), 2),
+        operator(1, options.SubOptions, schema.SubOptionsT(), 3),
+    ]
+
+    def named(name: str, index: int) -> Any:
+        made = schema.TensorMapT()
+        made.name, made.tensorIndex = name, index
+        return made
+
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+    signature.inputs = [named("a_row", 1), named("z_matrix", 0)]
+    signature.outputs = [named("a_difference", 3), named("z_sum", 2)]
+
+    model = schema.ModelT()
+    model.version, model.description = 3, "sum and difference"
+    model.subgraphs, model.buffers, model.signatureDefs = [graph], [schema.BufferT()], [signature]
+    model.operatorCodes = []
+    for kind in (schema.BuiltinOperator.ADD, schema.BuiltinOperator.SUB):
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = kind
+        code.version = 1
+        model.operatorCodes.append(code)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def onnx_sum() -> bytes:
+    """The same as ONNX, with a named dimension for the rows."""
+    from onnx import TensorProto, helper
+
+    def tensor(name: str, rows: int | str) -> Any:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [rows, COLUMNS])
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Add", ["matrix", "row"], ["sum"]),
+            helper.make_node("Sub", ["matrix", "row"], ["difference"]),
+        ],
+        "main",
+        [tensor("matrix", "rows"), tensor("row", 1)],
+        [tensor("sum", "rows"), tensor("difference", "rows")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())

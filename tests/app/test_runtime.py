@@ -1,0 +1,215 @@
+"""The app and the host's interpreter give the same bytes, on models made for one question each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.app.appkit import BUILD, ROOT, build, environment, write_config
+from tests.app.small_models import onnx_sum, tflite_sum
+
+from edgeimg.model.info import TensorInfo
+from edgeimg.model.read import read_model
+from edgeimg.plan.plan import PlannedInput, PlannedOutput
+from edgeimg.prepare.hosts import find_host
+
+DIGITS = ROOT / "models/digits"
+FRAMES = 4
+
+
+def noise(inputs: Sequence[TensorInfo], random: np.random.Generator) -> bytes:
+    """One raw frame."""
+    parts = []
+    for tensor in inputs:
+        if tensor.type == "float32":
+            parts.append(random.normal(0, 1, tensor.shape).astype("<f4").tobytes())
+        else:
+            limits = np.iinfo(tensor.type)
+            values = random.integers(limits.min, limits.max + 1, tensor.shape, dtype="i8")
+            parts.append(values.astype(tensor.type).tobytes())
+    return b"".join(parts)
+
+
+def on_device(
+    folder: Path,
+    work: Path,
+    model: Path,
+    tensors: tuple[Sequence[TensorInfo], Sequence[TensorInfo]],
+    frames: Sequence[bytes],
+    mode: str,
+) -> list[list[bytes]]:
+    """Raw outputs of each frame, by the app of that build."""
+    inputs, outputs = tensors
+    config, raw = work / "config.json", work / f"raw-{mode}"
+    raw.mkdir()
+    write_config(
+        config,
+        model=model,
+        inputs=[PlannedInput(tensor=each, image=None) for each in inputs],
+        outputs=[
+            PlannedOutput(tensor=each, softmax=False, top_k=0, labels=None) for each in outputs
+        ],
+    )
+    arguments: list[str | Path] = ["--config", config, "--kernels", mode, "--raw-output", raw]
+    for index, frame in enumerate(frames):
+        (work / f"{index}.raw").write_bytes(frame)
+        arguments += ["--input", work / f"{index}.raw"]
+    done = subprocess.run(
+        [folder / "edge-infer", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(folder),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(frames)
+    return [
+        [(raw / f"{index}.raw.{o}.bin").read_bytes() for o in range(len(outputs))]
+        for index in range(len(frames))
+    ]
+
+
+def on_host(
+    model: Path,
+    tensors: tuple[Sequence[TensorInfo], Sequence[TensorInfo]],
+    frames: Sequence[bytes],
+    mode: str,
+    name: str = "litert",
+) -> list[list[bytes]]:
+    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    return find_host(name, wanted=None).run(model, sha256, *tensors, frames, mode)
+
+
+@pytest.mark.parametrize("mode", ["reference", "default"])
+@pytest.mark.parametrize("name", ["digits_int8", "digits_float"])
+def test_one_input(name: str, mode: str, tmp_path: Path) -> None:
+    model = DIGITS / f"{name}.tflite"
+    info = read_model(model)
+    random = np.random.default_rng(1)
+    tensors = (info.inputs, info.outputs)
+    frames = [noise(info.inputs, random) for _ in range(FRAMES)]
+    device = on_device(build("litert"), tmp_path, model, tensors, frames, mode)
+    assert device == on_host(model, tensors, frames, mode)
+
+
+def test_reference_kernels_really_run(tmp_path: Path) -> None:
+    """A mode that silently runs optimised kernels would give their bytes.
+
+    Sums of floats tell the two apart: optimised kernels add in another order.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    model = DIGITS / "digits_float.tflite"
+    info = read_model(model)
+    random = np.random.default_rng(2)
+    frames = [noise(info.inputs, random) for _ in range(20)]
+    tensors = (info.inputs, info.outputs)
+    device = on_device(build("litert"), tmp_path, model, tensors, frames, "reference")
+
+    kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    optimised = Interpreter(str(model), experimental_op_resolver_type=kind, num_threads=1)
+    optimised.allocate_tensors()
+    fed, made = optimised.get_input_details()[0], optimised.get_output_details()[0]
+    answers = []
+    for frame in frames:
+        optimised.set_tensor(fed["index"], np.frombuffer(frame, "<f4").reshape(fed["shape"]))
+        optimised.invoke()
+        answers.append([optimised.get_tensor(made["index"]).tobytes()])
+    assert device == on_host(model, tensors, frames, "reference")
+    assert device != answers
+
+
+@pytest.mark.parametrize("mode", ["reference", "default"])
+@pytest.mark.parametrize("rows", [None, 1, 5], ids=["closed", "open-1", "open-5"])
+def test_two_inputs(rows: int | None, mode: str, tmp_path: Path) -> None:
+    """Two inputs of different sizes and two outputs, whose signature has another order than the
+    graph; with and without a dimension that the model leaves open."""
+    model = tmp_path / "sum.tflite"
+    model.write_bytes(tflite_sum(open_rows=rows is not None))
+    info = read_model(model)
+    assert [each.shape[0] for each in info.inputs] == [3 if rows is None else -1, 1]
+
+    def closed(tensors: Sequence[TensorInfo]) -> list[TensorInfo]:
+        return [
+            replace(each, shape=tuple(rows or 3 if size < 0 else size for size in each.shape))
+            for each in tensors
+        ]
+
+    tensors = (closed(info.inputs), closed(info.outputs))
+    random = np.random.default_rng(3)
+    frames = [noise(tensors[0], random) for _ in range(FRAMES)]
+    device = on_device(build("litert"), tmp_path, model, tensors, frames, mode)
+    assert device == on_host(model, tensors, frames, mode)
+    count = (rows or 3) * 4
+    matrix, row = np.frombuffer(frames[0], "<f4")[:count], np.frombuffer(frames[0], "<f4")[count:]
+    expected = (matrix.reshape(-1, 4) + row, matrix.reshape(-1, 4) - row)
+    assert device[0] == [each.tobytes() for each in expected]
+
+
+def test_onnx_two_inputs(tmp_path: Path) -> None:
+    build("litert")
+    if not (BUILD / "onnxruntime/edge-infer").exists():
+        pytest.skip("no onnxruntime_c_api.h here; images with ONNX models run this adapter")
+    pytest.importorskip("onnx")
+    model = tmp_path / "sum.onnx"
+    model.write_bytes(onnx_sum())
+    info = read_model(model)
+    tensors = tuple(
+        [replace(each, shape=tuple(abs(size) for size in each.shape)) for each in side]
+        for side in (info.inputs, info.outputs)
+    )
+    random = np.random.default_rng(4)
+    frames = [noise(tensors[0], random) for _ in range(FRAMES)]
+    folder = BUILD / "onnxruntime"
+    device = on_device(folder, tmp_path, model, (tensors[0], tensors[1]), frames, "default")
+    assert device == on_host(model, (tensors[0], tensors[1]), frames, "default", "onnxruntime")
+
+
+NEW_IN_2_1_6 = "LiteRtCreateModelFromFd"
+NEW_IN_2_2 = "LiteRtExternalLiteRtBufferContextGetRunOptions"
+
+
+@pytest.mark.parametrize(
+    ("has", "message"),
+    [
+        ([], "libLiteRt.so is older"),
+        ([NEW_IN_2_1_6, NEW_IN_2_2], "libLiteRt.so is newer"),
+    ],
+    ids=["2.1.5", "2.2"],
+)
+def test_other_releases_are_refused(has: list[str], message: str, tmp_path: Path) -> None:
+    """A library of another release: one line, before any of its functions is called."""
+    folder = build("litert")
+    source, versions = tmp_path / "stub.c", tmp_path / "stub.map"
+    functions = ["LiteRtCreateEnvironment", *has]
+    source.write_text("".join(f"void {name}(void) {{ __builtin_trap(); }}\n" for name in functions))
+    versions.write_text("VERS_1.0 { global: LiteRt*; local: *; };\n")
+    linked = ["-Wl,-soname,libLiteRt.so", f"-Wl,--version-script={versions}"]
+    subprocess.run(
+        ["g++", "-xc", "-shared", "-fPIC", *linked, source, "-o", "libLiteRt.so"],
+        cwd=tmp_path,
+        check=True,
+    )
+    config = tmp_path / "config.json"
+    tensor = {"name": "t", "type": "int8", "shape": [1], "quantization": None}
+    config.write_text(
+        json.dumps(
+            {"name": "t", "model": "/m", "source": "/", "inputs": [tensor], "outputs": [tensor]}
+        )
+    )
+    for arguments in (["--version"], ["--config", str(config)]):
+        done = subprocess.run(
+            [folder / "edge-infer", *arguments],
+            capture_output=True,
+            text=True,
+            env={**environment(folder), "LD_LIBRARY_PATH": str(tmp_path)},
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr == f"edge-infer: {message}: this program needs LiteRT 2.1, from 2.1.6\n"
