@@ -16,13 +16,14 @@ while read -r applet; do
 		ln -sf busybox "$root/usr/bin/$applet"
 done <scripts/applets
 ln -sf ../bin/busybox "$root/usr/sbin/init"
+ln -s ../run/resolv.conf "$root/etc/resolv.conf" # its content is of this start only
 
 if [ -e initramfs/modules-late ]; then
 	scripts/modules.sh initramfs/modules-late "$root/usr/lib/modules/edgeimg"
 fi
 
 # Links in the overlay stay links; who may write a file here says nothing about the device.
-cp -R --no-dereference --preserve=links root/. "$root/"
+cp -R --no-dereference --preserve=links --remove-destination root/. "$root/"
 find "$root" -type d -exec chmod 755 {} +
 find "$root" -type f -exec chmod u+rw,go+r,go-w,u-s,g-s {} +
 find "$root" -type f -perm -u+x -exec chmod 755 {} +

@@ -91,3 +91,15 @@ def test_no_registry_host_stands_in_the_project() -> None:
         if path.is_file() and hosts.search(path.read_text(errors="replace"))
     ]
     assert found == []
+
+
+def test_no_link_is_shipped() -> None:
+    """A wheel cannot hold one: what an image wants linked, its scripts link."""
+    folders = ("app", "boards", "catalog", "debian-image", "models", "templates")
+    found = [
+        path
+        for folder in folders
+        for path in (data_root() / folder).rglob("*")
+        if path.is_symlink()
+    ]
+    assert found == []
