@@ -17,7 +17,7 @@ from edgeimg.render.app_config import app_config
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/app-test"
-# LiteRT keeps what it allocated once until the end, on purpose.
+# LiteRT never frees what it allocates while it is loaded.
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 NO_MODEL = ModelInfo(

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from edgeimg import process
+from edgeimg.catalog.search import Catalog
+from edgeimg.catalog.types import Release, Runtime, WheelPin
 from edgeimg.errors import InternalError, UserError
 from edgeimg.prepare import wheels
 from edgeimg.prepare.wheels import LockedWheel, WheelRequest
@@ -189,25 +191,30 @@ def test_a_report_that_is_none(text: str) -> None:
         wheels._reported(text)
 
 
+def _pins() -> list[tuple[Runtime, Release, WheelPin]]:
+    catalog = Catalog()
+    runtimes = [catalog.load("runtime", name, Runtime)[1] for name in catalog.names("runtime")]
+    return [
+        (runtime, release, pin)
+        for runtime in runtimes
+        for release in runtime.releases
+        for pin in release.wheels.values()
+    ]
+
+
 @pytest.mark.network
-@pytest.mark.parametrize(
-    ("file", "sha256"),
-    [
-        (
-            "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_aarch64.whl",
-            "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae",
-        ),
-        (
-            "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_x86_64.whl",
-            "1f15078a6725d2357d9de9221664c29afa0545d807559c5f7199ce5e40b96b23",
-        ),
-    ],
-)
-def test_the_real_index(file: str, sha256: str) -> None:
-    machine = "aarch64" if "aarch64" in file else "x86_64"
+@pytest.mark.parametrize("pinned", _pins(), ids=lambda pinned: pinned[2].file)
+def test_every_pin_of_the_catalogue_is_what_the_index_has(
+    pinned: tuple[Runtime, Release, WheelPin],
+) -> None:
+    runtime, release, pin = pinned
     request = asked(
-        name="ai-edge-litert", version="2.3.0", machine=machine, file=file, sha256=sha256
+        name=runtime.package,
+        version=release.version,
+        machine=pin.machine,
+        file=pin.file,
+        sha256=pin.sha256,
     )
     found = wheels.locate(request)
-    assert found.file == file
+    assert found.file == pin.file
     assert found.url.startswith("https://")
