@@ -145,7 +145,7 @@ class _Checker:
         for tensor in info.outputs:
             index, entry = described.get(tensor.name, (0, None))
             tensor = self._fixed(tensor, "output")
-            labels = None
+            labels: tuple[str, ...] = ()
             if entry is not None and entry.labels:
                 labels = self._labels(entry.labels, index, tensor)
             planned.append(
@@ -158,23 +158,24 @@ class _Checker:
             )
         return tuple(planned)
 
-    def _labels(self, name: str, index: int, tensor: TensorInfo) -> Path | None:
+    def _labels(self, name: str, index: int, tensor: TensorInfo) -> tuple[str, ...]:
         location = ("outputs", index, "labels")
         path = self.file(name, location)
         if path is None:
-            return None
+            return ()
         try:
-            lines = read_labels(path)
+            text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
         except (UnicodeDecodeError, OSError):
             self.fail(location, f"{name} is not UTF-8 text")
-            return None
+            return ()
+        lines = text.removesuffix("\n").split("\n")
         if len(lines) != _elements(tensor):
             self.fail(
                 location,
                 f"{name} has {len(lines)} lines and the tensor {_elements(tensor)} values",
                 "Write one label a line, one for each value.",
             )
-        return path
+        return tuple(lines)
 
     def _names(self, key: str, named: list[str], tensors: tuple[TensorInfo, ...]) -> None:
         known = [tensor.name for tensor in tensors]
@@ -211,12 +212,6 @@ class _Checker:
                 PlannedSample(name=path.name, path=path, sha256=digest, label=sample.label)
             )
         return tuple(sorted(planned, key=_sample_name))
-
-
-def read_labels(path: Path) -> list[str]:
-    """The labels of a file, one a line, without a last empty line."""
-    text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
-    return text.removesuffix("\n").split("\n")
 
 
 def _sample_name(sample: PlannedSample) -> bytes:

@@ -24,12 +24,12 @@ class PlannedInput:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedOutput:
-    """An output tensor and what is made of it."""
+    """An output tensor and what is made of it; `labels` by index, or none."""
 
     tensor: TensorInfo
     softmax: bool
     top_k: int
-    labels: Path | None
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

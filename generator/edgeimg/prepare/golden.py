@@ -148,27 +148,12 @@ def top_index(values: Values) -> int | None:
     return best
 
 
-def read_labels(output: PlannedOutput) -> tuple[str, ...]:
-    """The labels of an output, empty when it has none.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
-    if output.labels is None:
-        return ()
-    try:
-        text = output.labels.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise UserError(f"cannot read the labels: {problem}", place=str(output.labels)) from problem
-    return tuple(line.rstrip("\r") for line in text.rstrip("\n").split("\n"))
-
-
-def answer_of(data: bytes, output: PlannedOutput, labels: Sequence[str]) -> str | None:
+def answer_of(data: bytes, output: PlannedOutput) -> str | None:
     """What a ranked output answers: a label, or the index when there are no labels."""
     index = top_index(read_values(data, output.tensor.type))
     if index is None:
         return None
-    return labels[index] if index < len(labels) else str(index)
+    return output.labels[index] if index < len(output.labels) else str(index)
 
 
 def cpu_name() -> str:
@@ -191,10 +176,9 @@ def _golden(
     plan: Plan, model: PlannedModel, host: Host, mode: str, outputs: Sequence[Sequence[bytes]]
 ) -> Golden:
     ranked = next((i for i, output in enumerate(model.outputs) if output.top_k > 0), None)
-    labels = () if ranked is None else read_labels(model.outputs[ranked])
     samples = []
     for sample, made in zip(model.samples, outputs, strict=True):
-        answer = None if ranked is None else answer_of(made[ranked], model.outputs[ranked], labels)
+        answer = None if ranked is None else answer_of(made[ranked], model.outputs[ranked])
         samples.append(
             GoldenSample(name=sample.name, label=sample.label, answer=answer, outputs=tuple(made))
         )

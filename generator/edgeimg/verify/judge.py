@@ -17,8 +17,6 @@ SHARE = PurePosixPath("/usr/share/edge-infer")
 STDERR_LINES = 8
 
 Judged = tuple[tuple[Failure, ...], tuple[SampleVerdict, ...]]
-Labels = Mapping[tuple[str, str], Sequence[str]]
-"""(model, output) -> labels, for the outputs that have some."""
 
 
 def planned_inputs(models: Iterable[PlannedModel]) -> dict[str, str]:
@@ -36,7 +34,6 @@ def judge(
     goldens: Sequence[Golden],
     results: GuestResults,
     expected: Mapping[str, str],
-    labels: Labels,
 ) -> Judged:
     """Compare everything.
 
@@ -69,7 +66,7 @@ def judge(
         for sample in golden.samples:
             if (golden.model, sample.name) in foreign:
                 continue
-            lost, compared = _judge_sample(by_name[golden.model], golden, sample, run, labels)
+            lost, compared = _judge_sample(by_name[golden.model], golden, sample, run)
             # An application that died has one failure, not one for each missing output.
             failures.extend([] if died else lost)
             verdicts.extend(compared)
@@ -123,7 +120,7 @@ def check_run(golden: Golden, run: ModelRun) -> Failure | None:
 
 
 def _judge_sample(
-    model: PlannedModel, golden: Golden, sample: GoldenSample, run: ModelRun, labels: Labels
+    model: PlannedModel, golden: Golden, sample: GoldenSample, run: ModelRun
 ) -> Judged:
     lost, compared = [], []
     for index, output in enumerate(model.outputs):
@@ -140,7 +137,7 @@ def _judge_sample(
                 )
             )
             continue
-        names = labels.get((model.name, output.tensor.name), ())
+        names = output.labels
         compared.append(
             _compared(model, golden, sample, output, sample.outputs[index], data, names)
         )

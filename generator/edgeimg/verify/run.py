@@ -13,7 +13,7 @@ from edgeimg.guest.machine import Artefacts, Boot
 from edgeimg.guest.qemu import SILENCE_LIMIT, TIME_LIMIT, GuestRun, boot
 from edgeimg.guest.results import read_results
 from edgeimg.plan.plan import Plan
-from edgeimg.prepare.golden import Golden, read_labels
+from edgeimg.prepare.golden import Golden
 from edgeimg.verify.judge import Judged, judge, planned_inputs
 from edgeimg.verify.verdict import Failure, Verdict
 
@@ -63,13 +63,8 @@ def verify_guest(
         results = read_results(run.stream)
     except GuestError as error:
         return _verdict(plan, goldens, how, run, ((_failure(error),), ()), run.console)
-    labels = {
-        (model.name, output.tensor.name): read_labels(output)
-        for model in plan.models
-        for output in model.outputs
-    }
     wanted = planned_inputs(plan.models) if expected is None else expected
-    judged = judge(plan.models, goldens, results, wanted, labels)
+    judged = judge(plan.models, goldens, results, wanted)
     return _verdict(plan, goldens, how, run, judged, run.console)
 
 

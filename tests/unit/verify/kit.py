@@ -41,12 +41,11 @@ def sha256(data: bytes) -> str:
 def output(kind: str = "int8", *, quantized: bool = True, top_k: int = 1) -> PlannedOutput:
     quantization = Quantization(scale=0.25, zero_point=0) if quantized else None
     tensor = TensorInfo(name="scores", type=kind, shape=(1, 3), quantization=quantization)
-    return PlannedOutput(tensor=tensor, softmax=False, top_k=top_k, labels=None)
+    return PlannedOutput(tensor=tensor, softmax=False, top_k=top_k, labels=())
 
 
 def toy_plan(folder: Path, qemu: Qemu | None = None) -> Plan:
     """One model `toy` with two samples; only what verify looks at is real."""
-    (folder / "labels.txt").write_text("\n".join(LABELS) + "\n")
     info = ModelInfo(
         format="tflite",
         sha256=sha256(b"model"),
@@ -67,7 +66,7 @@ def toy_plan(folder: Path, qemu: Qemu | None = None) -> Plan:
         info=info,
         inputs=(PlannedInput(tensor=SCORES, image=None),),
         outputs=(
-            PlannedOutput(tensor=SCORES, softmax=False, top_k=2, labels=folder / "labels.txt"),
+            PlannedOutput(tensor=SCORES, softmax=False, top_k=2, labels=tuple(LABELS)),
         ),
         samples=tuple(
             PlannedSample(name=name, path=folder / name, sha256=sha256(name.encode()), label="one")

@@ -39,7 +39,7 @@ def test_an_arm_guest_answers_like_this_machine(tmp_path: Path) -> None:
     expected = {f"{SHARE}/digits_int8.tflite": model.info.sha256}
     expected |= {f"{SHARE}/samples/{sample.name}": sample.sha256 for sample in model.samples}
     goldens = make_goldens(plan, Cache(tmp_path))
-    failures, samples = judge((model,), goldens, read_results(STREAM), expected, {})
+    failures, samples = judge((model,), goldens, read_results(STREAM), expected)
     assert failures == ()
     assert len(samples) == 32
     assert all(sample.exact for sample in samples if sample.mode == "reference")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgeimg.manifest.product import Option
-from edgeimg.plan.models import read_labels
 from edgeimg.plan.plan import Plan, PlannedFeature
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.prepare.lock import Lock
@@ -169,8 +168,8 @@ def _add_models(tree: Tree, plan: Plan) -> None:
         source = Copy(source=model.path, sha256=model.info.sha256)
         tree.add(f"root{model.image_file}", source)
         for index, output in enumerate(model.outputs):
-            if output.labels is not None:
-                lines = "".join(f"{line}\n" for line in read_labels(output.labels))
+            if output.labels:
+                lines = "".join(f"{label}\n" for label in output.labels)
                 tree.add(f"root{model.image_labels(index)}", Text(content=lines))
         for sample in model.samples:
             path = f"root{model.image_samples}/{sample.name}"
