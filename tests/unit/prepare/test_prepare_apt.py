@@ -12,7 +12,7 @@ from small_archive import Archive
 from edgeimg import process
 from edgeimg.cache import Cache
 from edgeimg.errors import InternalError, UserError, UserErrors
-from edgeimg.prepare import apt
+from edgeimg.prepare import apt, apt_says
 from edgeimg.prepare.apt import DebianRequest, LockedPackage, PackageRole, Repository
 
 
@@ -213,13 +213,13 @@ class TestBases:
 def test_apts_warnings_alone_are_enough() -> None:
     said = "W: Failed to fetch http://example.org/debian/x  Could not resolve 'example.org'\n"
     done = process.Completed(args=("apt-get",), status=0, stdout="", stderr=said)
-    assert "cannot be reached" in str(apt._update_problem(done))
+    assert "cannot be reached" in str(apt_says.update_problem(done))
 
 
 def test_a_retry_that_worked_is_no_problem() -> None:
     said = "Ign:1 http://example.org test InRelease\n  Could not connect to example.org\nHit:1\n"
     done = process.Completed(args=("apt-get",), status=0, stdout=said, stderr="")
-    assert apt._update_problem(done) is None
+    assert apt_says.update_problem(done) is None
 
 
 def test_an_unknown_failure_is_ours(

@@ -65,9 +65,7 @@ def toy_plan(folder: Path, qemu: Qemu | None = None) -> Plan:
         path=folder / "toy.tflite",
         info=info,
         inputs=(PlannedInput(tensor=SCORES, image=None),),
-        outputs=(
-            PlannedOutput(tensor=SCORES, softmax=False, top_k=2, labels=tuple(LABELS)),
-        ),
+        outputs=(PlannedOutput(tensor=SCORES, softmax=False, top_k=2, labels=tuple(LABELS)),),
         samples=tuple(
             PlannedSample(name=name, path=folder / name, sha256=sha256(name.encode()), label="one")
             for name in SAMPLES
