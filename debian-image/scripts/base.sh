@@ -16,8 +16,10 @@ if [ "$ARCHITECTURE" = amd64 ]; then
 fi
 
 packages root >"$tmp/list"
-while IFS='	' read -r _ deb; do
-	unpack "$deb" "$root" --exclude-from=scripts/excludes
+while IFS='	' read -r name deb; do
+	# Units and the like of other packages would start what nobody asked for.
+	if [ "$name" = systemd ]; then set --; else set -- '--exclude=./usr/lib/systemd/*'; fi
+	unpack "$deb" "$root" --exclude-from=scripts/excludes "$@"
 done <"$tmp/list"
 
 # A folder with its `copyright`, or a link to the folder of a sibling package.

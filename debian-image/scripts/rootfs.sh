@@ -6,7 +6,7 @@ need mksquashfs squashfs-tools
 
 root=$tmp/root
 cp -a build/base "$root"
-mkdir -p "$root/dev" "$root/proc" "$root/sys" "$root/run" "$root/tmp" "$root/var" "$root/data" "$root/root"
+mkdir -p "$root/etc" "$root/dev" "$root/proc" "$root/sys" "$root/run" "$root/tmp" "$root/var" "$root/data" "$root/root"
 cp -R build/linux/doc "$root/usr/share/"
 install -m 755 build/edge-infer "$root/usr/bin/edge-infer"
 
@@ -15,7 +15,7 @@ while read -r applet; do
 	[ -e "$root/usr/bin/$applet" ] || [ -e "$root/usr/sbin/$applet" ] ||
 		ln -sf busybox "$root/usr/bin/$applet"
 done <scripts/applets
-ln -sf ../bin/busybox "$root/usr/sbin/init"
+[ -e "$root/usr/sbin/init" ] || ln -s ../bin/busybox "$root/usr/sbin/init"
 ln -s ../run/resolv.conf "$root/etc/resolv.conf" # its content is of this start only
 
 if [ -e initramfs/modules-late ]; then

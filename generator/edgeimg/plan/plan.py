@@ -129,11 +129,15 @@ class PlannedFeature:
 
 @dataclass(frozen=True, kw_only=True)
 class DebianPlan:
-    """What the debian builder composes: package names by role, kernel, modules."""
+    """What the debian builder composes: package names by role, kernel, modules.
+
+    `places` says where the product asks for a package, for the error when there is none.
+    """
 
     distribution: DebianDistribution
     repositories: tuple[Repository, ...]
     packages: Mapping[str, tuple[str, ...]]
+    places: Mapping[str, str]
     modules: tuple[str, ...]
     late_modules: tuple[str, ...]
     kernel_args: tuple[str, ...]

@@ -61,7 +61,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         app_source=app,
         data_mib=product.data_mib,
         budgets=product.budgets,
-        debian=_debian(product, board, distribution, runtime, entries, planned_features),
+        debian=_debian(product, source, board, distribution, runtime, entries, planned_features),
         shadows=_shadows(catalog, product, runtime),
     )
 
@@ -164,6 +164,7 @@ def _architecture(catalog: Catalog, board: Board, board_path: Path) -> Architect
 
 def _debian(
     product: Product,
+    source: Source,
     board: Board,
     distribution: DebianDistribution,
     runtime: PlannedRuntime,
@@ -193,6 +194,9 @@ def _debian(
             "boot": distribution.boot,
             "initramfs": distribution.initramfs,
             "sysroot": tuple(sorted({*distribution.sysroot, *runtime.sysroot})),
+        },
+        places={
+            name: source.place(("packages", index)) for index, name in enumerate(product.packages)
         },
         modules=tuple(dict.fromkeys(modules)),
         late_modules=tuple(dict.fromkeys(late)),

@@ -89,7 +89,14 @@ def renew_lock(plan: Plan, path: Path, report: Report) -> Lock:
         UserError: a package, wheel, mirror or index that is not there or not right.
     """
     keyring = Path(plan.debian.distribution.keyring)
-    lock = make_lock(lock_request(plan), Cache(), plan.debian.mirror, report, keyrings=(keyring,))
+    lock = make_lock(
+        lock_request(plan),
+        Cache(),
+        plan.debian.mirror,
+        report,
+        keyrings=(keyring,),
+        places=plan.debian.places,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_lock(path, lock)
     return lock
