@@ -15,7 +15,7 @@ DEMO_PACKAGES := $(call packages,debian arm64 venv)
 TEST_PACKAGES := $(call packages,debian arm64 venv test)
 ALL_PACKAGES := $(call packages,debian arm64 arm riscv64 x86_64 venv test)
 
-.PHONY: app-test help demo test test-all lint docs bench setup-demo setup-test setup-all venv clean
+.PHONY: app-test help demo test test-all lint docs bench record setup-demo setup-test setup-all venv clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -73,6 +73,10 @@ app-test:
 
 docs: venv
 	$(BIN)/python -c 'from edgeimg.manifest.schema import reference; print(reference(), end="")' > docs/manifest.md
+
+# All boards and runtimes, for docs/upstream-runs.md and the README's table.
+record: setup-all
+	$(BIN)/python -m tests.record
 
 # Timings; compare only within one run, on an idle machine.
 bench: setup-demo

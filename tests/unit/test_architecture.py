@@ -9,6 +9,7 @@ from pathlib import Path
 import edgeimg
 from edgeimg.manifest.schema import reference
 from edgeimg.resources import data_root
+from tests.record import readme_is_current
 
 PACKAGE = Path(edgeimg.__file__).parent
 
@@ -103,3 +104,7 @@ def test_no_link_is_shipped() -> None:
         if path.is_symlink()
     ]
     assert found == []
+
+
+def test_the_readmes_table_is_that_of_the_recorded_runs() -> None:
+    assert readme_is_current(), "run `make record`"
