@@ -10,10 +10,10 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 SOURCES := generator tests models
 
 # packages WORDS: Debian packages of the host list that serve one of these words.
-packages = $(shell for word in $(1); do sed -n "s/.*{package: \([^,]*\),.*for: \[[^]]*\b$$word\b.*/\1/p" catalog/host.yaml; done | sort -u)
-DEMO_PACKAGES := $(call packages,debian arm64 venv)
-TEST_PACKAGES := $(call packages,debian arm64 venv test)
-ALL_PACKAGES := $(call packages,debian arm64 arm riscv64 x86_64 venv test)
+packages = $(shell for word in $(1); do sed -n "s/.*{package: \([^,]*\),.*for:.*[[ ]$$word[],].*/\1/p" catalog/host.yaml; done | sort -u)
+DEMO_PACKAGES := $(call packages,debian arm64 qemu-arm64 venv)
+TEST_PACKAGES := $(call packages,debian arm64 qemu-arm64 venv test)
+ALL_PACKAGES := $(call packages,debian $(foreach arch,arm64 arm riscv64 x86_64,$(arch) qemu-$(arch)) venv test)
 
 .PHONY: app-test help demo test test-all lint docs bench record setup-demo setup-test setup-all venv clean
 
@@ -84,3 +84,6 @@ bench: setup-demo
 
 clean:
 	rm -rf build $(VENV)
+
+print-%:
+	@echo $($*)

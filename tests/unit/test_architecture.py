@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
+from tests.record import readme_is_current
+
 import edgeimg
+from edgeimg.host import read_tools
 from edgeimg.manifest.schema import reference
 from edgeimg.resources import data_root
-from tests.record import readme_is_current
 
 PACKAGE = Path(edgeimg.__file__).parent
 
@@ -108,3 +111,12 @@ def test_no_link_is_shipped() -> None:
 
 def test_the_readmes_table_is_that_of_the_recorded_runs() -> None:
     assert readme_is_current(), "run `make record`"
+
+
+def test_make_reads_the_host_list_as_doctor_does() -> None:
+    wanted = {"debian", "arm64", "qemu-arm64", "venv", "test"}
+    tools = read_tools(data_root() / "catalog/host.yaml")
+    listed = sorted({tool["package"] for tool in tools if wanted & set(tool["for"])})
+    command = ["make", "-s", "-C", str(data_root()), "print-TEST_PACKAGES"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert sorted(printed.split()) == listed

@@ -67,7 +67,7 @@ def init(
 def doctor(
     needed: Annotated[
         list[str] | None,
-        typer.Option("--for", help="Only what this needs: debian, arm64, x86_64, arm, riscv64."),
+        typer.Option("--for", help="Only what this needs: debian, arm64, qemu-arm64 ..."),
     ] = None,
     output: options.Output = Format.text,
 ) -> None:

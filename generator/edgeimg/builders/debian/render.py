@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from edgeimg.host import read_tools
 from edgeimg.manifest.product import Option
 from edgeimg.plan.plan import Plan, PlannedFeature
 from edgeimg.prepare.inputs import Inputs
@@ -128,12 +129,20 @@ def _context(plan: Plan) -> dict[str, Any]:
         "board": plan.board.name,
         "architecture": plan.architecture.debian,
         "triplet": plan.architecture.gnu,
+        "host_packages": _host_packages(plan.board.architecture),
         "models": [model.name for model in plan.models],
         "runtime": f"{runtime.name} {runtime.version}",
         "features": [feature.name for feature in plan.features],
         "variables": list(variables.items()),
         "uuids": {name: str(uuid.uuid5(SEED, f"{plan.product} {name}")) for name in names},
     }
+
+
+def _host_packages(architecture: str) -> list[str]:
+    """Debian packages that a machine needs to build the project."""
+    tools = read_tools(data("catalog") / "host.yaml")
+    wanted = {"debian", architecture}
+    return sorted({str(tool["package"]) for tool in tools if wanted & set(tool["for"])})
 
 
 def _add_features(tree: Tree, plan: Plan) -> None:
