@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from edgeimg.verify.verdict import Failure, Verdict
 
 
+SSH = 22
+
+
 class Way(StrEnum):
     """How QEMU starts the image."""
 
@@ -80,7 +83,7 @@ def run(
     with Drawer(Format.text) as drawer, holding(folder):
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
     port = ssh_port
-    if any(feature.name == "ssh" for feature in plan.features):
+    if any(SSH in feature.ports for feature in plan.features):
         port = port or _free_port()
         print(f"SSH: ssh -p {port} root@127.0.0.1", file=sys.stderr)
     status = run_console(qemu, _artefacts(image), how=boot.value, ssh_port=port)
