@@ -8,6 +8,8 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 SOURCES := generator tests models
+# Where there is no Debian mirror in apt's configuration, as on Ubuntu: make MIRROR=https://...
+export EDGEIMG_MIRROR := $(MIRROR)
 
 # packages WORDS: Debian packages of the host list that serve one of these words.
 packages = $(shell for word in $(1); do sed -n "s/.*{package: \([^,]*\),.*for:.*[[ ]$$word[],].*/\1/p" catalog/host.yaml; done | sort -u)

@@ -17,7 +17,8 @@ from edgeimg.manifest.base import (
 )
 
 Option = str | int | bool | tuple[str, ...]
-MirrorUrl = Annotated[str, StringConstraints(pattern=r"^(https?|file)://[^\s'\"\\$#]+$")]
+MIRROR_PATTERN = r"^(https?|file)://[^\s'\"\\$#]+$"
+MirrorUrl = Annotated[str, StringConstraints(pattern=MIRROR_PATTERN)]
 
 
 class Kernel(Manifest):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from edgeimg.cache import Cache
 from edgeimg.errors import UserError
 from edgeimg.events import Report
 from edgeimg.manifest.load import shown
+from edgeimg.manifest.product import MIRROR_PATTERN
 from edgeimg.plan.plan import Plan
 from edgeimg.prepare.apt import DebianRequest, PackageRole, Repository
 from edgeimg.prepare.lock import Lock, LockRequest, make_lock, read_lock, write_lock
@@ -59,6 +62,22 @@ def lock_request(plan: Plan) -> LockRequest:
     )
 
 
+def mirror_of(plan: Plan) -> str | None:
+    """The product's mirror, else that of EDGEIMG_MIRROR; None asks this machine's apt.
+
+    Raises:
+        UserError: EDGEIMG_MIRROR is not an address.
+    """
+    named = os.environ.get("EDGEIMG_MIRROR", "")
+    if plan.debian.mirror or not named:
+        return plan.debian.mirror
+    if not re.fullmatch(MIRROR_PATTERN, named):
+        raise UserError(
+            f"'{named[:80]}' is not an address", place="EDGEIMG_MIRROR", hint="Try https://..."
+        )
+    return named
+
+
 def prepare(plan: Plan, lock: Path, *, locked: bool, offline: bool, report: Report) -> Inputs:
     """Reads the lock, or makes it when it is missing or was made for something else.
 
@@ -92,7 +111,7 @@ def renew_lock(plan: Plan, path: Path, report: Report) -> Lock:
     lock = make_lock(
         lock_request(plan),
         Cache(),
-        plan.debian.mirror,
+        mirror_of(plan),
         report,
         keyrings=(keyring,),
         places=plan.debian.places,

@@ -12,6 +12,7 @@ from edgeimg.cache import Cache
 from edgeimg.errors import InternalError
 from edgeimg.events import Log, Progress, Report, Step
 from edgeimg.plan.plan import Plan
+from edgeimg.prepare.inputs import mirror_of
 from edgeimg.process import last_lines, run
 
 FETCH = re.compile(r"edgeimg: fetch (\d+)/(\d+) (\S+)")
@@ -39,8 +40,9 @@ def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
 
         args = ["make", "-C", str(folder), "--no-print-directory", f"-j{os.cpu_count() or 1}"]
         args += [f"DOWNLOADS={downloads}"]
-        if offline:
-            args += ["MIRROR=file:///nonexistent"]
+        mirror = "file:///nonexistent" if offline else mirror_of(plan)
+        if mirror:
+            args += [f"MIRROR={mirror}"]
         done = run(args, env=_environment(), check=False, on_line=on_line)
     if done.status != 0:
         raise _failure(done.stdout + done.stderr, log, offline)
