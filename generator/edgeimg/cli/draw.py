@@ -100,13 +100,13 @@ class Drawer:
             self.status = ""
 
     def _line(self, value: dict[str, Any]) -> None:
-        print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+        print(json.dumps(value, default=str), flush=True)
 
     def result(self, value: dict[str, Any]) -> None:
         """The command's one object, for machines; text output prints its own."""
         self._erase()
         if self.output is Format.json:
-            print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+            print(json.dumps(value, indent=2, default=str), flush=True)
         elif self.output is Format.ndjson:
             self._line({"event": "result", **value})
 
@@ -142,9 +142,10 @@ def _cell_style(cell: str) -> str:
 def draw_error(error: EdgeimgError, output: Format) -> None:
     """One line an error on standard error; an object for machines on standard output."""
     errors = error.errors if isinstance(error, UserErrors) else (error,)
-    if output is not Format.text:
-        found = [one.as_json() for one in errors]
-        print(json.dumps({"event": "error", "errors": found}, ensure_ascii=False), flush=True)
     for one in errors:
         word = colored("error:", "red", sys.stderr)
-        print(f"{word} {one}", file=sys.stderr, flush=True)
+        # One line each, whatever text of the user is in it.
+        print(f"{word} {' '.join(str(one).splitlines())}", file=sys.stderr, flush=True)
+    if output is not Format.text:
+        found = [one.as_json() for one in errors]
+        print(json.dumps({"event": "error", "errors": found}), flush=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
-    models = typer.Typer(help="Look at model files.", no_args_is_help=True)
+    models = typer.Typer(help="Look at model files.")
     models.command("inspect")(inspect)
     app.add_typer(models, name="model")
     models.callback()(_group)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import signal
 import sys
+from types import FrameType
 
 import typer
 
 from edgeimg.cli import build, inspect, plan, project, verify
 from edgeimg.cli.draw import Format, draw_error
-from edgeimg.errors import EdgeimgError, InternalError
+from edgeimg.errors import EdgeimgError, InternalError, UserError
 
 app = typer.Typer(
     name="edgeimg",
     help="From a board and a model manifest to a Linux image that boots, runs the model, "
     "and proves it by golden outputs.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+INTERRUPTED = 130
 
 
 def _version(asked: bool) -> None:
@@ -59,18 +65,49 @@ def _format(arguments: list[str]) -> Format:
     return Format.text
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run() -> int:
+    """Parses and calls; what comes out as an exception has one line and a status."""
+    try:
+        # Not standalone: a wrong option is an error like any other, also in JSON.
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        print("interrupted; the next run goes on from here", file=sys.stderr)
+    sys.stdout.flush()
+    return status if isinstance(status, int) else 0
+
+
+def _shown_error(error: Exception) -> EdgeimgError:
+    """Any exception as one that is shown as a line."""
+    if isinstance(error, EdgeimgError):
+        return error
+    if isinstance(error, OSError):
+        text = error.strerror or str(error)
+        return UserError(f"{text[:1].lower()}{text[1:]}", place=str(error.filename or ""))
+    if isinstance(error, UnicodeEncodeError):
+        return UserError("the terminal's encoding cannot show this", hint="Set LANG=C.UTF-8.")
+    if hasattr(error, "format_message"):  # the parser's
+        return UserError(str(error.format_message()), hint="Try `edgeimg --help`.")
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    hint = "This is a defect of edgeimg. Run it again with `edgeimg --debug` and report it."
+    return InternalError(text, hint=hint)
+
+
 def main() -> None:
     """Entry point. Exit status: 0 done, 2 the user's, 1 ours, 130 interrupted."""
+    # What is driven must end with us, also when a CI job's time is up or a terminal is closed.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller
+        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
-        app()
-    except EdgeimgError as error:
-        if os.environ.get("EDGEIMG_DEBUG"):
-            raise
-        draw_error(error, _format(sys.argv[1:]))
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        print("interrupted; the next run goes on from here", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(_run())
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,7 +115,10 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("EDGEIMG_DEBUG"):
             raise
-        text = f"{type(error).__name__}: {error}".splitlines()[0]
-        hint = "This is a defect of edgeimg. Run it again with `edgeimg --debug` and report it."
-        draw_error(InternalError(text, hint=hint), _format(sys.argv[1:]))
-        sys.exit(1)
+        shown = _shown_error(error)
+        with contextlib.suppress(OSError):
+            draw_error(shown, _format(sys.argv[1:]))
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            # What could not be written must not be tried again when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(shown.exit_status)

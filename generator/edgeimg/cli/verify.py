@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -79,6 +80,8 @@ def run(
     qemu = plan.board.qemu
     if qemu is None:
         raise UserError(f"the board {plan.board.name} has no QEMU machine")
+    if not sys.stdin.isatty():
+        raise UserError("there is no terminal for the console", hint="`edgeimg verify` needs none.")
     folder = project or chosen.project
     with Drawer(Format.text) as drawer, holding(folder):
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
@@ -126,6 +129,8 @@ def verify(
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     folder = project or chosen.project
+    if junit is not None:
+        _check_writable(junit)
     with Drawer(output, logs=verbose) as drawer, holding(folder):
         goldens = make_goldens(plan, Cache(), drawer.report)
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
@@ -147,15 +152,30 @@ def verify(
         raise typer.Exit(1)
 
 
+def _check_writable(report: Path) -> None:
+    """Before the work, not after it.
+
+    Raises:
+        UserError: the report cannot be written there.
+    """
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        if report.is_dir() or not os.access(report.parent, os.W_OK):
+            raise PermissionError(0, "cannot be written")
+    except OSError as error:
+        raise UserError(f"{error.strerror}", place=f"--junit {report}") from None
+
+
 def _in_budget(plan: Plan, verdict: Verdict) -> Verdict:
     from edgeimg.verify.verdict import Failure
 
     limit = plan.budgets.first_inference_seconds
     seconds = verdict.first_inference_seconds
-    if limit is None or seconds is None or seconds <= limit:
+    if limit is None or (seconds is not None and seconds <= limit):
         return verdict
-    message = f"first inference after {seconds:.1f} s, over budgets.first_inference_seconds"
-    failure = Failure(kind="budget", message=f"{message} of {limit:g}")
+    found = "was not seen on the console" if seconds is None else f"came after {seconds:.1f} s"
+    message = f"first inference {found}; budgets.first_inference_seconds is {limit:g}"
+    failure = Failure(kind="budget", message=message)
     return replace(verdict, failures=(*verdict.failures, failure))
 
 
@@ -170,10 +190,9 @@ def _write_reports(
     folder = image.disk.parent.parent
     xml = junit or folder / "verify.xml"
     try:
-        xml.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(xml, junit_xml(verdict).encode())
         text = json.dumps(as_json(verdict, goldens), indent=2, ensure_ascii=False)
         write_atomic(folder / "verify.json", f"{text}\n".encode())
+        write_atomic(xml, junit_xml(verdict).encode())
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror}", place=str(xml)) from None
 

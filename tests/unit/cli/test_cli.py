@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -111,3 +112,34 @@ def test_the_schema_is_json_schema(kind: str, edgeimg: Edgeimg) -> None:
     schema = json.loads(edgeimg("schema", kind).stdout)
     assert schema["additionalProperties"] is False
     assert "version" in schema["properties"]
+
+
+def test_a_wrong_option_is_an_error_like_any_other(edgeimg: Edgeimg) -> None:
+    answer = edgeimg("check", "--bogus", "--output", "json")
+    assert answer.status == 2
+    assert json.loads(answer.stdout)["errors"][0]["message"] == "No such option: --bogus"
+    assert len(answer.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("ending", ["TERM", "HUP", "INT"])
+def test_a_signal_ends_it_with_130(ending: str, tmp_path: Path) -> None:
+    # An address that never answers: a CI job whose time is up ends us like this.
+    command = f"timeout -s {ending} 2 {sys.executable} -m edgeimg lock --board qemu-arm64"
+    mirror = {"EDGEIMG_MIRROR": "http://192.0.2.1/"}
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=tmp_path,
+        env={**os.environ, **mirror},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "interrupted; the next run goes on from here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_under_the_answer_is_one_line(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m edgeimg schema board >/dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["error: no space left on device"]

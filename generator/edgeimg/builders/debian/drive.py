@@ -40,12 +40,13 @@ def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
 
         args = ["make", "-C", str(folder), "--no-print-directory", f"-j{os.cpu_count() or 1}"]
         args += [f"DOWNLOADS={downloads}"]
-        mirror = "file:///nonexistent" if offline else mirror_of(plan)
-        if mirror:
+        if mirror := mirror_of(plan):
             args += [f"MIRROR={mirror}"]
+        if offline:
+            args += ["OFFLINE=yes"]
         done = run(args, env=_environment(), check=False, on_line=on_line)
     if done.status != 0:
-        raise _failure(done.stdout + done.stderr, log, offline)
+        raise _failure(done.stdout + done.stderr, log)
     return image(plan, folder)
 
 
@@ -90,11 +91,10 @@ def _report(line: str, report: Report) -> None:
         report(Log(line=line))
 
 
-def _failure(text: str, log: Path, offline: bool) -> InternalError:
+def _failure(text: str, log: Path) -> InternalError:
     from edgeimg.manifest.load import shown
 
     said = [match[1] for line in text.splitlines() if (match := ERROR.match(line))]
     said = [line for line in said if not line.startswith(("step", "fetch: step"))]
     message = said[0] if said else last_lines(text, 3).replace("\n", "; ")
-    hint = "Without --offline it is fetched. " if offline and "fetch" in message else ""
-    return InternalError(f"the build failed: {message}", hint=f"{hint}Log: {shown(log)}.")
+    return InternalError(f"the build failed: {message}", hint=f"Log: {shown(log)}.")
