@@ -16,9 +16,10 @@ if [ "$ARCHITECTURE" = amd64 ]; then
 fi
 
 packages root >"$tmp/list"
-while IFS='	' read -r name deb; do
-	# Units and the like of other packages would start what nobody asked for.
-	if [ "$name" = systemd ]; then set --; else set -- '--exclude=./usr/lib/systemd/*'; fi
+# Units are of use to systemd only. None starts by itself: the links that would are excluded.
+set -- '--exclude=./usr/lib/systemd/*'
+if grep -q '^systemd	' "$tmp/list"; then set --; fi
+while IFS='	' read -r _ deb; do
 	unpack "$deb" "$root" --exclude-from=scripts/excludes "$@"
 done <"$tmp/list"
 
