@@ -240,7 +240,7 @@ def _tensor(value: onnx.ValueInfoProto) -> TensorInfo:
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
         name = (kind or "unknown").removesuffix("_type")
-        return TensorInfo(name=value.name, type=name, shape=UNKNOWN_SHAPE)
+        return TensorInfo(name=_text(value.name), type=name, shape=UNKNOWN_SHAPE)
     tensor = value.type.tensor_type
     shape: tuple[int, ...] = UNKNOWN_SHAPE
     if tensor.HasField("shape"):
@@ -248,7 +248,7 @@ def _tensor(value: onnx.ValueInfoProto) -> TensorInfo:
             size.dim_value if size.HasField("dim_value") and size.dim_value >= 0 else -1
             for size in tensor.shape.dim
         )
-    return TensorInfo(name=value.name, type=_type(tensor.elem_type), shape=shape)
+    return TensorInfo(name=_text(value.name), type=_type(tensor.elem_type), shape=shape)
 
 
 def _metadata(model: onnx.ModelProto) -> dict[str, str]:
@@ -260,4 +260,11 @@ def _metadata(model: onnx.ModelProto) -> dict[str, str]:
         "ir_version": str(model.ir_version),
         "producer": f"{model.producer_name} {model.producer_version}".strip(),
     }
-    return found | {key: value for key, value in own.items() if value}
+    return {
+        _text(key): _text(value) for key, value in (found | own).items() if value or key in found
+    }
+
+
+def _text(value: str | bytes) -> str:
+    # protobuf gives a string that is not UTF-8 as bytes.
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -58,6 +58,14 @@ def test_onnx(data: bytes) -> None:
         assert ModelInfo.from_json(info.to_json()) == info
 
 
+def test_onnx_text_that_is_not_utf8() -> None:
+    pytest.importorskip("onnx")
+    from edgeimg.model import onnx_reader
+
+    info = onnx_reader.read(ONNX.replace(b"edgeimg example", b"\xe5dgeimg example"))
+    assert info.metadata["description"].startswith("\ufffddgeimg example")
+
+
 @settings(
     max_examples=10, deadline=30000, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
