@@ -24,7 +24,7 @@ RESIZES = ("fit", "crop", "letterbox", "none")
 LAYOUTS: tuple[Literal["nhwc", "nchw"], ...] = ("nhwc", "nchw")
 COLORS: tuple[Literal["gray", "rgb", "bgr"], ...] = ("gray", "rgb", "bgr")
 OUTPUT = PlannedOutput(
-    tensor=TensorInfo(name="o", type="int8", shape=(1,)), softmax=False, top_k=0, labels=None
+    tensor=TensorInfo(name="o", type="int8", shape=(1,)), softmax=False, top_k=0, labels=()
 )
 
 

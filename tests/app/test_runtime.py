@@ -53,7 +53,7 @@ def on_device(
         model=model,
         inputs=[PlannedInput(tensor=each, image=None) for each in inputs],
         outputs=[
-            PlannedOutput(tensor=each, softmax=False, top_k=0, labels=None) for each in outputs
+            PlannedOutput(tensor=each, softmax=False, top_k=0, labels=()) for each in outputs
         ],
     )
     arguments: list[str | Path] = ["--config", config, "--kernels", mode, "--raw-output", raw]

@@ -48,11 +48,10 @@ def show(what: str, limit: str, found: str) -> None:
 
 
 def changed_model(folder: Path) -> None:
-    """Another model file of the same kind: a byte of its description differs."""
+    """Another model file of the same kind: a letter of its description changes case."""
     path = folder / "digits_int8.tflite"
     data = bytearray(path.read_bytes())
-    at = data.index(b"handwritten")
-    data[at] = ord("H") if data[at] == ord("h") else ord("h")
+    data[data.index(b"andwritten") - 1] ^= 0x20
     path.write_bytes(data)
     manifest = folder / "digits.yaml"
     lines = manifest.read_text().splitlines(keepends=True)
@@ -95,7 +94,7 @@ def main(arguments: Sequence[str]) -> None:
         show("root file system, compressed", "6 MB", f"{root:.1f} MB")
         for boot, limit in (("kernel", "1.8 s"), ("disk", "2.6 s")):
             seconds = first_inference(folder, cache, boot)
-            show(f"QEMU's start to first inference, {boot}", limit, f"{seconds:.2f} s")
+            show(f"QEMU's start to first inference, {boot} boot", limit, f"{seconds:.2f} s")
 
 
 if __name__ == "__main__":

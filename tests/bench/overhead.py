@@ -36,7 +36,7 @@ def measure(model: Path, mode: str) -> dict[str, float]:
             model=model.absolute(),
             inputs=[PlannedInput(tensor=each, image=None) for each in inputs],
             outputs=[
-                PlannedOutput(tensor=each, softmax=False, top_k=1, labels=None) for each in outputs
+                PlannedOutput(tensor=each, softmax=False, top_k=1, labels=()) for each in outputs
             ],
         )
         config.write_text(json.dumps({**json.loads(config.read_text()), "kernels": mode}))
