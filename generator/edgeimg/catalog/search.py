@@ -8,6 +8,7 @@ the shipped data and wins by name: `boards/`, `models/`, `catalog/runtimes/`,
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import Manifest
-from edgeimg.manifest.load import load, shown
+from edgeimg.manifest.load import is_file, is_folder, load, shown, user_path
 from edgeimg.resources import data_root
 
 T = TypeVar("T", bound=Manifest)
@@ -38,6 +39,29 @@ class Shadow:
     hidden: Path
 
 
+def same_name(path: Path, name: str, entry: object) -> None:
+    """An entry that is found by its name must bear it.
+
+    Raises:
+        UserError: its own name is another one.
+    """
+    own = getattr(entry, "name", name)
+    if own != name and _is_name(name):
+        raise UserError(
+            f"name: '{own}' in a file that is found as '{name}'",
+            place=shown(path),
+            hint="Give the file and the entry one name.",
+        )
+
+
+def _is_name(word: str) -> bool:
+    return len(word) <= 64 and re.fullmatch(r"[A-Za-z0-9-]+", word) is not None
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 120 else f"{word[:117]}..."
+
+
 class Catalog:
     """The folders that entries are looked for in, the first one wins.
 
@@ -45,17 +69,19 @@ class Catalog:
         UserError: a folder that is named does not exist.
     """
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
+    def __init__(self, folders: Sequence[tuple[str, Path]] = ()) -> None:
+        """`folders` are (place where it is named, folder)."""
         named = [*folders]
-        named += [Path(part) for part in os.environ.get("EDGEIMG_PATH", "").split(":") if part]
-        for folder in named:
-            if not folder.is_dir():
+        words = os.environ.get("EDGEIMG_PATH", "").split(":")
+        named += [("EDGEIMG_PATH", Path(part)) for part in words if part]
+        for place, folder in named:
+            if not is_folder(folder):
                 raise UserError(
-                    "a catalogue folder that does not exist",
-                    place=shown(folder),
+                    f"there is no catalogue folder {_short(shown(folder))}",
+                    place=place,
                     hint="See `catalogs:` and EDGEIMG_PATH.",
                 )
-        self.folders = (*[folder.resolve() for folder in named], data_root())
+        self.folders = (*[folder.resolve() for _, folder in named], data_root())
 
     def names(self, kind: str) -> list[str]:
         """Names of all entries of that kind, sorted."""
@@ -69,27 +95,34 @@ class Catalog:
             UserError: there is none; the hint names the nearest.
         """
         if "/" in name or name.endswith((".yaml", ".yml")):
-            path = (base or Path.cwd()) / Path(name).expanduser()
-            if not path.is_file():
+            path = user_path(base or Path.cwd(), name, place)
+            if not is_file(path):
                 raise UserError(
-                    f"{kind} {name} does not exist", place=place, hint="Check the path."
+                    f"{kind} {_short(name)} does not exist", place=place, hint="Check the path."
                 )
             return path
-        found = self._all(kind, name) if name.replace("-", "").isalnum() else []
+        found = self._all(kind, name) if _is_name(name) else []
         if not found:
             raise UserError(
-                f"no {kind} '{name}'", place=place, hint=did_you_mean(name, self.names(kind))
+                f"no {kind} '{_short(name)}'",
+                place=place,
+                hint=did_you_mean(name, self.names(kind)),
             )
         return found[0]
 
     def load(self, kind: str, name: str, of: type[T], *, place: str = "") -> tuple[Path, T]:
         """Finds and loads an entry; its own name must be that of its file."""
         path = self.find(kind, name, place=place)
-        return path, load(path, of)
+        entry = load(path, of)
+        same_name(path, name, entry)
+        return path, entry
 
     def shadow(self, kind: str, name: str) -> Shadow | None:
-        """What the entry in use hides, if it hides one."""
-        found = self._all(kind, name)
+        """What the entry or `file` in use hides, if it hides one."""
+        if kind == "file":
+            found = [path for folder in self.folders if is_file(path := folder / name)]
+        else:
+            found = self._all(kind, name) if _is_name(name) else []
         if len(found) < 2:
             return None
         return Shadow(kind=kind, name=name, used=found[0], hidden=found[1])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
     InsidePath,
     Manifest,
+    ModuleName,
     Name,
     PackageName,
     Sha256,
@@ -99,10 +101,24 @@ class FeatureOption(Manifest):
     description: Text
     default: Option | None = Field(default=None, description="Absent: the option is required.")
     choices: tuple[str, ...] = Field(default=(), description="Of a `choice`.")
-    pattern: str | None = Field(default=None, description="What a text or each word matches.")
+    pattern: str | None = Field(
+        default=None, description="What a text, each word, or each line of `files` matches."
+    )
+    needed_when: dict[OptionName, Option] = Field(
+        default_factory=dict,
+        description="Other options by name: with these values, this one must not be empty.",
+    )
     packages: tuple[PackageName, ...] = Field(
         default=(), description="For the debian builder, when the option is not its default."
     )
+
+    @model_validator(mode="after")
+    def _pattern_compiles(self) -> FeatureOption:
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(f"pattern: not a regular expression: {error}") from None
+        return self
 
 
 class FeatureDebian(Manifest):
@@ -112,7 +128,7 @@ class FeatureDebian(Manifest):
     files: InsidePath | None = Field(
         default=None, description="Folder below `debian-image/features` laid over the root."
     )
-    modules: tuple[Word, ...] = Field(default=(), description="Kernel modules it loads.")
+    modules: tuple[ModuleName, ...] = Field(default=(), description="Kernel modules it loads.")
     kernel_args: tuple[Word, ...] = ()
 
 
@@ -129,6 +145,14 @@ class Feature(Manifest):
     needs: tuple[Name, ...] = Field(default=(), description="Other features that it needs.")
     conflicts: tuple[Name, ...] = Field(default=(), description="Features that exclude it.")
     debian: FeatureDebian
+
+    @model_validator(mode="after")
+    def _needed_when_known(self) -> Feature:
+        for name, option in self.options.items():
+            for other in option.needed_when:
+                if other not in self.options:
+                    raise ValueError(f"options.{name}.needed_when: no option '{other}'")
+        return self
 
 
 class Architecture(Manifest):
@@ -169,5 +193,5 @@ class DebianDistribution(Manifest):
     boot: tuple[PackageName, ...] = Field(description="The EFI stub.")
     initramfs: tuple[PackageName, ...] = Field(description="The static shell.")
     sysroot: tuple[PackageName, ...] = Field(description="What the app is compiled against.")
-    modules: tuple[Word, ...] = Field(description="Kernel modules of every initramfs.")
+    modules: tuple[ModuleName, ...] = Field(description="Kernel modules of every initramfs.")
     kernel_args: tuple[Word, ...] = Field(description="On every kernel command line.")

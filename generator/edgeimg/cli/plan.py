@@ -72,7 +72,8 @@ def show(
     plan = resolved(chosen)
     summary = _summary(plan)
     if output is Format.text:
-        rows = [[key, _cell(value)] for key, value in summary.items() if value not in ("", [], {})]
+        shown = {key: value for key, value in summary.items() if key != "shadows"}
+        rows = [[key, _cell(value)] for key, value in shown.items() if value not in ("", [], {})]
         table(plan.product, ["what", "decision"], rows)
         for shadow in plan.shadows:
             print(f"{shadow.kind} {shadow.name}: {shadow.used} hides {shadow.hidden}")
@@ -107,7 +108,10 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "kernel arguments": list(plan.debian.kernel_args),
         "overlay": str(plan.overlay or ""),
         "app": str(plan.app_source),
-        "shadows": [f"{one.kind} {one.name}" for one in plan.shadows],
+        "shadows": [
+            {"kind": one.kind, "name": one.name, "used": one.used, "hidden": one.hidden}
+            for one in plan.shadows
+        ],
     }
 
 

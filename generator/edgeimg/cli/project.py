@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeimg.cli import options
 from edgeimg.cli.draw import Drawer, Format, table
 from edgeimg.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from edgeimg.catalog.search import Catalog
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,32 +41,73 @@ def init(
     from edgeimg.catalog.search import Catalog
     from edgeimg.manifest.load import shown
     from edgeimg.manifest.select import FILE_NAME
-    from edgeimg.manifest.starter import starter
+    from edgeimg.manifest.starter import name_of, starter
 
     path = folder / FILE_NAME
     if path.exists():
         raise UserError("exists already", place=shown(path), hint="It was not touched.")
     catalog = Catalog()
-    boards = catalog.names("board")
-    models = ",".join(model or ())
+    # What is given is looked at before anything is asked.
+    board = board and _known(catalog, "board", board, folder, "--board")
+    models = [_known(catalog, "model", one, folder, "--model") for one in model or ()]
+    name = name and _valid_name(name)
     if not non_interactive:
         if not sys.stdin.isatty():
             raise UserError(
                 "there is nobody to ask", hint="Give --non-interactive, --board and --model."
             )
-        print(f"Boards: {', '.join(boards)}")
-        board = board or typer.prompt("Board", default="qemu-arm64")
-        models = models or typer.prompt("Model (name, or path of a manifest)", default="digits")
-        name = name or typer.prompt("Name of the product", default=folder.resolve().name.lower())
+        print(f"Boards: {', '.join(catalog.names('board'))}")
+
+        def entry(kind: str) -> Callable[[str], str]:
+            return lambda word: _known(catalog, kind, word.strip(), folder, kind)
+
+        board = board or _ask("Board", "qemu-arm64", entry("board"))
+        text = "Model (name, or path of a manifest)"
+        models = models or [_ask(text, "digits", entry("model"))]
+        named = name_of(folder.resolve().name) or "product"
+        name = name or _ask("Name of the product", named, _valid_name)
+    models = models or ["digits"]
     text = starter(
-        name=name or Path((models or "digits").split(",")[0]).stem,
+        name=name or name_of(Path(models[0]).stem) or "product",
         board=board or "qemu-arm64",
-        models=(models or "digits").split(","),
+        models=models,
     )
-    if "/" not in (board or "") and board and board not in boards:
-        raise UserError(f"no board '{board}'", place="--board", hint=did_you_mean(board, boards))
     write_atomic(path, text.encode())
     print(f"{shown(path)} is written. Next: `edgeimg check`, then `edgeimg verify`.")
+
+
+def _ask(text: str, default: str, take: Callable[[str], str]) -> str:
+    """Asks until the answer is right."""
+    while True:
+        try:
+            answer = str(typer.prompt(text, default=default))
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+        try:
+            return take(answer)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+
+
+def _known(catalog: Catalog, kind: str, word: str, folder: Path, place: str) -> str:
+    """The name of an entry that there is, or its path relative to the folder written to."""
+    found = catalog.find(kind, word, place=place)
+    if "/" not in word and not word.endswith((".yaml", ".yml")):
+        return word
+    relative = os.path.relpath(found.resolve(), folder.resolve())
+    return relative if relative.startswith("../") else f"./{relative}"
+
+
+def _valid_name(word: str) -> str:
+    from edgeimg.manifest.starter import name_of
+
+    if word != name_of(word):
+        raise UserError(
+            f"'{word[:60]}' is not a name",
+            place="--name",
+            hint=f"Lower-case letters, digits and hyphens: {name_of(word) or 'door'}.",
+        )
+    return word
 
 
 def doctor(

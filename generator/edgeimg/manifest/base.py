@@ -2,31 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import StringConstraints as Constraints
 
 
 class Manifest(BaseModel):
     """A frozen mapping of a manifest; a key that is not described is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-Version = Annotated[Literal[1], Field(description="Version of this file's format; always 1.")]
+def _one(value: Any) -> Any:
+    # True and 1.0 are equal to 1, so that a plain Literal[1] would take them.
+    if type(value) is not int or value != 1:
+        raise ValueError(f"'{str(value)[:60]}' is not a format that is read here; write 1")
+    return value
+
+
+Version = Annotated[
+    Literal[1],
+    BeforeValidator(_one),
+    Field(description="Version of this file's format; always 1."),
+]
+
+# Patterns are the Rust engine's, whose `$` is the very end, not a place before a newline.
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+WORD_PATTERN = r"^[A-Za-z0-9_.,:=/@+\-]+$"
+PACKAGE_PATTERN = r"^[a-z0-9][a-z0-9+.\-]+$"
+MODULE_PATTERN = r"^[A-Za-z0-9_\-]+$"
+
+# What a text that does not match is not, and what it may hold.
+PATTERN_SAYS = {
+    NAME_PATTERN: (
+        "is not a name",
+        "Lower-case letters, digits and hyphens, beginning with a letter or digit.",
+    ),
+    SHA256_PATTERN: ("is not a SHA-256", "64 hexadecimal digits, in lower case."),
+    WORD_PATTERN: ("is not a plain word", "Letters, digits and _ . , : = / @ + -, no spaces."),
+    PACKAGE_PATTERN: (
+        "is not the name of a package",
+        "Lower-case letters, digits and + . -, beginning with a letter or digit.",
+    ),
+    MODULE_PATTERN: (
+        "is not the name of a kernel module",
+        "Letters, digits, _ and -, without a path or '.ko'.",
+    ),
+}
 
 Name = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64),
+    Constraints(pattern=NAME_PATTERN, max_length=64),
     Field(description="Lower-case letters, digits and hyphens, beginning with a letter or digit."),
 ]
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Constraints(pattern=SHA256_PATTERN)]
 
 # A word of a command line or of the kernel's: one that needs no quoting anywhere.
-Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,:=/@+\-]+$", max_length=256)]
+Word = Annotated[str, Constraints(pattern=WORD_PATTERN, max_length=256)]
 
-PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.\-]+$", max_length=128)]
+PackageName = Annotated[str, Constraints(pattern=PACKAGE_PATTERN, max_length=128)]
+
+ModuleName = Annotated[str, Constraints(pattern=MODULE_PATTERN, max_length=64)]
 
 
 def _one_line(text: str) -> str:
@@ -35,7 +74,10 @@ def _one_line(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_one_line)]
+Text = Annotated[str, Constraints(max_length=500), AfterValidator(_one_line)]
+
+# A line that may be long, such as a public key.
+Line = Annotated[str, Constraints(max_length=16384), AfterValidator(_one_line)]
 
 
 def _inside(path: str) -> str:
@@ -51,5 +93,5 @@ def _path(path: str) -> str:
 
 
 # A path below the manifest's own folder, and one that may point anywhere.
-InsidePath = Annotated[str, StringConstraints(max_length=500), AfterValidator(_inside)]
-AnyPath = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_path)]
+InsidePath = Annotated[str, Constraints(max_length=500), AfterValidator(_inside)]
+AnyPath = Annotated[str, Constraints(max_length=4096), AfterValidator(_path)]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from edgeimg.manifest.base import Manifest, Name, PackageName, Text, Version, Word
+from edgeimg.manifest.base import Manifest, ModuleName, Name, PackageName, Text, Version, Word
 
 
 class RefusedQemu(Manifest):
     """A QEMU that is known to compute wrongly."""
 
-    version: str = Field(description="Beginning of the QEMU version, such as `7.2`.")
-    argument: str = Field(description="The argument with which it is wrong, such as `max`.")
+    version: Word = Field(description="Beginning of the QEMU version, such as `7.2`.")
+    argument: Word = Field(description="The argument with which it is wrong, such as `max`.")
     reason: Text = Field(description="What goes wrong.")
     source: Text = Field(description="Where this was seen.")
 
@@ -21,18 +22,30 @@ class RefusedQemu(Manifest):
 class QemuBoot(Manifest):
     """How QEMU starts the board. Words in braces are filled in when it runs."""
 
-    disk: tuple[str, ...] = Field(description="Arguments that boot the disk image itself.")
-    kernel: tuple[str, ...] = Field(
+    disk: tuple[Text, ...] = Field(description="Arguments that boot the disk image itself.")
+    kernel: tuple[Text, ...] = Field(
         description="Arguments that boot `{kernel}` with `{initrd}` and `{cmdline}`."
     )
+
+    @model_validator(mode="after")
+    def _known_words(self) -> QemuBoot:
+        known = ("{kernel}", "{initrd}", "{cmdline}")
+        for argument in (*self.disk, *self.kernel):
+            for word in re.findall(r"\{[^{}]*\}", argument):
+                if word not in known:
+                    raise ValueError(f"{word} is not filled in; known are {', '.join(known)}")
+        missing = [word for word in known if not any(word in one for one in self.kernel)]
+        if missing:
+            raise ValueError(f"kernel does not hold {', '.join(missing)}")
+        return self
 
 
 class Qemu(Manifest):
     """The QEMU machine that stands for the board."""
 
     program: Word = Field(description="QEMU's program, such as `qemu-system-aarch64`.")
-    args: tuple[str, ...] = Field(description="Machine, CPU and memory arguments.")
-    disk: tuple[str, ...] = Field(description="Arguments that attach the drive with id `disk`.")
+    args: tuple[Text, ...] = Field(description="Machine, CPU and memory arguments.")
+    disk: tuple[Text, ...] = Field(description="Arguments that attach the drive with id `disk`.")
     boot: QemuBoot = Field(description="The two ways to start it.")
     serial_bus: Word = Field(description="The device that carries virtio serial ports.")
     network: Word = Field(description="The network device, such as `virtio-net-pci`.")
@@ -51,10 +64,10 @@ class DebianBoard(Manifest):
     """What the debian builder needs to know of the board."""
 
     kernel: PackageName = Field(description="Debian's kernel package (a meta package is fine).")
-    modules: tuple[Word, ...] = Field(
+    modules: tuple[ModuleName, ...] = Field(
         default=(), description="Kernel modules that the initramfs loads to find the root."
     )
-    late_modules: tuple[Word, ...] = Field(
+    late_modules: tuple[ModuleName, ...] = Field(
         default=(), description="Kernel modules that are loaded after the services have started."
     )
     kernel_args: tuple[Word, ...] = Field(default=(), description="Kernel command line.")

@@ -8,6 +8,7 @@ made of them.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any, TypeVar
 
 import yaml
 
-from edgeimg.errors import UserError, UserErrors, did_you_mean
+from edgeimg.errors import UserError, UserErrors
 from edgeimg.manifest.base import Manifest
+from edgeimg.manifest.explain import explain
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
@@ -28,6 +30,8 @@ T = TypeVar("T", bound=Manifest)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # The YAML tags of plain data; a tag that builds an object is not among them.
 _PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "merge")}
+# A number of JSON that YAML 1.1 takes for text, since it has no dot: 1e-5.
+_EXPONENT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][+-]?[0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,7 @@ def read_source(path: Path) -> Source:
     """
     text = _read_text(path)
     try:
+        _nesting(text)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(path, text, error) from None
@@ -80,11 +85,44 @@ def read_source(path: Path) -> Source:
         raise UserError("is empty", place=shown(path), hint="A manifest is a YAML mapping.")
     reader = _Reader(path)
     data = reader.build(node, (), ())
+    if reader.stopped:
+        raise UserErrors(reader.errors)
     if not isinstance(data, dict):
         if reader.errors:
             raise UserErrors(reader.errors)
         raise UserError("is not a mapping", place=shown(path), hint="Write `key: value` lines.")
     return Source(path=path, data=data, places=reader.places, errors=tuple(reader.errors))
+
+
+def read_value(text: str, place: str) -> Any:
+    """One value as a manifest would hold it, such as that of `--set key=value`.
+
+    Raises:
+        UserError: it is not YAML, or not plain data.
+    """
+    try:
+        _nesting(text)
+        node = yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        raise UserError("the value is not YAML", place=place, hint="Put it in quotes.") from None
+    reader = _Reader(Path("value"))
+    value = None if node is None else reader.build(node, (), ())
+    if reader.errors:
+        first = reader.errors[0]
+        raise UserError(first.message, place=place, hint=first.hint)
+    return value
+
+
+def _nesting(text: str) -> None:
+    """Refuses what would exhaust the parser's stack before a node is made."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > 10 * MAX_DEPTH:
+            raise ValueError("nested too deeply")
 
 
 def parse(source: Source, kind: type[T]) -> T:
@@ -96,7 +134,7 @@ def parse(source: Source, kind: type[T]) -> T:
     try:
         manifest = kind.model_validate(_tuples(source.data))
     except ValidationError as error:
-        found += [_explain(source, kind, detail) for detail in error.errors(include_url=False)]
+        found += explain(source, kind, error.errors(include_url=False))
     if manifest is None or found:
         unique = {str(one): one for one in found}.values()
         raise UserErrors(sorted(unique, key=_by_place))
@@ -110,6 +148,36 @@ def _by_place(error: UserError) -> tuple[int, ...]:
 def load(path: Path, kind: type[T]) -> T:
     """Reads and parses a manifest of that kind."""
     return parse(read_source(path), kind)
+
+
+def user_path(base: Path, name: str, place: str) -> Path:
+    """The path that a user wrote, `~` read, relative to `base`.
+
+    Raises:
+        UserError: nobody has the home that it begins with.
+    """
+    try:
+        return base / Path(name).expanduser()
+    except (RuntimeError, ValueError):
+        raise UserError(
+            f"{name[:80]} is not a path here", place=place, hint="Whose home is that?"
+        ) from None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; a path that cannot be is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; a path that cannot be is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _read_text(path: Path) -> str:
@@ -156,6 +224,7 @@ class _Reader:
         self.errors: list[UserError] = []
         self.places: dict[Location, tuple[int, int]] = {}
         self.nodes = 0
+        self.stopped = False
 
     def fail(self, node: yaml.Node, message: str, hint: str = "") -> None:
         mark = node.start_mark
@@ -168,7 +237,8 @@ class _Reader:
             self.fail(node, "an alias that contains itself", "Write the values out.")
             return None
         if len(around) > MAX_DEPTH or self.nodes > MAX_NODES:
-            if not self.errors:
+            if not self.stopped:
+                self.stopped = True
                 self.fail(node, "nested too deeply or too many aliases", "Write it flatter.")
             return None
         self.places[location] = (node.start_mark.line + 1, node.start_mark.column + 1)
@@ -202,11 +272,14 @@ class _Reader:
             self.places[(*location, key, "")] = (mark.line + 1, mark.column + 1)
         return result
 
-    def _scalar(self, node: yaml.Node) -> Any:
+    def _scalar(self, node: Any) -> Any:
         if node.tag not in _PLAIN and node.tag != "tag:yaml.org,2002:timestamp":
             return self._tag(node)
         if node.tag == "tag:yaml.org,2002:timestamp":
             return str(node.value)
+        plain = node.tag == "tag:yaml.org,2002:str" and not node.style
+        if plain and _EXPONENT.fullmatch(node.value):
+            return float(node.value)
         try:
             return _constructor().construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):
@@ -230,73 +303,3 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _tuples(item) for key, item in value.items()}
     return value
-
-
-def _explain(source: Source, kind: type[Manifest], detail: Any) -> UserError:
-    location = tuple(part for part in detail["loc"] if _in_data(source, part))
-    dotted = ".".join(str(part) for part in location)
-    message, hint = str(detail["msg"]), ""
-    match detail["type"]:
-        case "extra_forbidden":
-            known = _known_keys(kind, location[:-1], source.data)
-            place = source.place((*location, ""))
-            return UserError(
-                f"{dotted}: not a key",
-                place=place,
-                hint=did_you_mean(str(location[-1]), known),
-            )
-        case "missing":
-            missing = detail["loc"][-1]
-            where = ".".join(str(part) for part in (*location, missing))
-            if location and location[-1] == missing:
-                where = dotted
-            return UserError(
-                f"{where}: is missing", place=source.place(location), hint="It is required."
-            )
-        case "value_error":
-            message = str(detail["ctx"]["error"])
-        case "string_pattern_mismatch":
-            message = f"'{str(detail['input'])[:60]}' is not of the form {detail['ctx']['pattern']}"
-        case "literal_error":
-            message = f"'{str(detail['input'])[:60]}' is not one of {detail['ctx']['expected']}"
-            known = [word.strip(" '") for word in _expected_words(detail)]
-            hint = did_you_mean(str(detail["input"]), known) if len(known) > 1 else ""
-            if hint.startswith("Known"):
-                hint = ""
-        case _:
-            message = f"{message[0].lower()}{message[1:]}"
-    text = f"{dotted}: {message}" if dotted else message
-    return UserError(text, place=source.place(location), hint=hint)
-
-
-def _expected_words(detail: Any) -> list[str]:
-    return str(detail["ctx"]["expected"]).replace(" or ", ",").split(",")
-
-
-def _in_data(source: Source, part: str | int) -> bool:
-    # pydantic adds the names of union members to a location; the file has none.
-    known = (*source.places, *source.given)
-    return isinstance(part, int) or any(part in place for place in known)
-
-
-def _known_keys(kind: type[Manifest], location: Location, data: Any) -> list[str]:
-    """The keys of the manifest at that location, through unions and tuples."""
-    kinds: list[Any] = [kind]
-    for part in location:
-        kinds = [inner for one in kinds for inner in _members(one, part)]
-    return sorted({key for one in kinds for key in getattr(one, "model_fields", {})})
-
-
-def _members(kind: Any, part: str | int) -> list[Any]:
-    if isinstance(part, int):
-        return [kind]
-    fields = getattr(kind, "model_fields", {})
-    return _manifests_in(fields[part].annotation) if part in fields else []
-
-
-def _manifests_in(annotation: Any) -> list[Any]:
-    from typing import get_args
-
-    if isinstance(annotation, type) and issubclass(annotation, Manifest):
-        return [annotation]
-    return [found for inner in get_args(annotation) for found in _manifests_in(inner)]

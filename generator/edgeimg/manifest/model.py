@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import InsidePath, Manifest, Name, Sha256, Text, Version
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if type(value) in (int, float) else value
+
+
+def _numbers(number: Any) -> Any:
+    """A list of such numbers, or one without the brackets."""
+    return BeforeValidator(_listed, json_schema_input_type=number | tuple[number, ...])
 
 
 class ImageInput(Manifest):
@@ -24,13 +33,13 @@ class ImageInput(Manifest):
         "largest centred part of the right aspect ratio, `letterbox` keeps the aspect ratio "
         "and pads with black, `none` accepts only pictures of the right size.",
     )
-    mean: tuple[float, ...] = Field(
+    mean: Annotated[tuple[float, ...], _numbers(float)] = Field(
         default=(0.0,),
         min_length=1,
         max_length=3,
         description="Subtracted from each 8-bit sample; one number, or one a channel.",
     )
-    std: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+    std: Annotated[tuple[Annotated[float, Field(gt=0)], ...], _numbers(float)] = Field(
         default=(1.0,),
         min_length=1,
         max_length=3,
@@ -93,7 +102,7 @@ class Sample(Manifest):
     """One sample on which the image must answer like the host."""
 
     file: InsidePath = Field(description="Picture, or raw tensor bytes.")
-    label: str | None = Field(default=None, description="What it truly is, if that is known.")
+    label: Text | None = Field(default=None, description="What it truly is, if that is known.")
 
 
 class Tolerance(Manifest):

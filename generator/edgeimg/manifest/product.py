@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
     AnyPath,
+    Line,
     Manifest,
     Name,
     PackageName,
@@ -16,7 +17,7 @@ from edgeimg.manifest.base import (
     Word,
 )
 
-Option = str | int | bool | tuple[str, ...]
+Option = Line | int | bool | tuple[Line, ...]
 MIRROR_PATTERN = r"^(https?|file)://[^\s'\"\\$#]+$"
 MirrorUrl = Annotated[str, StringConstraints(pattern=MIRROR_PATTERN)]
 
@@ -63,8 +64,8 @@ class Product(Manifest):
     version: Version
     name: Name
     summary: Text = Field(default="", description="One line for people.")
-    board: str = Field(description="Name of a board, or path of its YAML.")
-    models: tuple[str, ...] = Field(
+    board: AnyPath = Field(description="Name of a board, or path of its YAML.")
+    models: tuple[AnyPath, ...] = Field(
         min_length=1, description="Names of models, or paths of their manifests."
     )
     runtime: Name | None = Field(
@@ -92,10 +93,14 @@ class Product(Manifest):
         default=16, ge=4, le=1 << 20, description="Size of the data partition in MiB."
     )
     mirror: MirrorUrl | None = Field(
-        default=None, description="Debian mirror; default: the one of this machine's apt."
+        default=None,
+        description="Address (http, https or file) of a Debian mirror; default: the one of this "
+        "machine's apt.",
     )
     snapshot_mirror: MirrorUrl | None = Field(
-        default=None, description="Where packages are looked for that left the mirror."
+        default=None,
+        description="Address (http, https or file) where packages are looked for that left the "
+        "mirror.",
     )
     debian: DebianOptions = Field(default=DebianOptions(), description="The debian builder.")
     catalogs: tuple[AnyPath, ...] = Field(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from edgeimg.errors import UserError
-from edgeimg.manifest.load import Location, Source, parse, read_source
+from edgeimg.manifest.load import Location, Source, parse, read_source, read_value, user_path
 from edgeimg.manifest.product import Product
+from edgeimg.manifest.starter import name_of
 
 FILE_NAME = "edgeimg.yaml"
 DEFAULT_MODEL = "digits"
@@ -44,9 +44,12 @@ class Selection:
 
     @property
     def lock(self) -> Path:
-        """The lock lies beside the product; for another board than its own, in build/."""
+        """The lock lies beside the product, with its stem: `edgeimg.lock` for `edgeimg.yaml`.
+
+        For another board than the product's own it lies in build/.
+        """
         if self.own_board:
-            return self.folder / "edgeimg.lock"
+            return self.folder / f"{self.source.path.stem}.lock"
         return self.folder / "build" / f"{self.slug}.lock"
 
 
@@ -72,16 +75,16 @@ def select(
     data = copy.deepcopy(source.data)
     given: dict[Location, str] = dict(source.given)
     if board is not None:
-        data["board"] = _from_here(board, source)
+        data["board"] = _from_here(board, "--board")
         given[("board",)] = "--board"
     if models:
-        data["models"] = [_from_here(model, source) for model in models]
+        data["models"] = [_from_here(model, "--model") for model in models]
         given[("models",)] = "--model"
     if builder is not None:
         data["builder"] = builder
         given[("builder",)] = "--builder"
     for setting in settings:
-        given[_set(data, setting)] = f"--set {setting}"
+        given[_set(data, setting)] = f"--set {_short(setting)}"
     source = replace(source, data=data, given=given)
     return Selection(
         product=parse(source, Product),
@@ -107,7 +110,7 @@ def _without_file(board: str | None, models: Sequence[str]) -> tuple[Source, str
     names = list(models) or [DEFAULT_MODEL]
     data = {
         "version": 1,
-        "name": Path(names[0]).stem,
+        "name": name_of(Path(names[0]).stem) or "product",
         "board": board,
         "models": names,
         "features": {"read-only-root": {}},
@@ -117,26 +120,27 @@ def _without_file(board: str | None, models: Sequence[str]) -> tuple[Source, str
     return source, f"No {FILE_NAME} here: going on without one{what}."
 
 
-def _from_here(name: str, source: Source) -> str:
+def _from_here(name: str, place: str) -> str:
     """A path on the command line is relative to here, not to the product."""
-    if "/" in name or name.endswith((".yaml", ".yml")):
-        return str(Path(name).expanduser().resolve())
-    return name
+    if "/" not in name and not name.endswith((".yaml", ".yml")):
+        return name
+    return os.path.realpath(user_path(Path.cwd(), name, place))
+
+
+def _short(setting: str) -> str:
+    return setting if len(setting) <= 60 else f"{setting[:57]}..."
 
 
 def _set(data: dict[str, Any], setting: str) -> Location:
     key, equals, text = setting.partition("=")
     parts = tuple(key.split("."))
     if not equals or not all(parts):
-        raise UserError("is not key=value", place=f"--set {setting}", hint="Try threads=2.")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError("the value is not YAML", place=f"--set {setting}") from None
+        raise UserError("is not key=value", place=f"--set {_short(setting)}", hint="Try threads=2.")
+    value = read_value(text, place=f"--set {_short(setting)}")
     inner = data
     for part in parts[:-1]:
         inner = inner.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise UserError(f"{part} is not a mapping", place=f"--set {setting}")
+            raise UserError(f"{part} is not a mapping", place=f"--set {_short(setting)}")
     inner[parts[-1]] = value
     return parts

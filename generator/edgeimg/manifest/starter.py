@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+
+NOT_TEXT = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 
 TEMPLATE = """\
 # What is built. `edgeimg check` says whether it fits; docs/manifest.md lists all keys.
@@ -34,11 +37,19 @@ features:
 
 def starter(*, name: str, board: str, models: Sequence[str]) -> str:
     """The file's text; JSON strings are YAML strings, whatever a path holds."""
-    quoted = [
-        word if word.replace("-", "").isalnum() else json.dumps(word) for word in (board, *models)
-    ]
     return TEMPLATE.format(
-        name=json.dumps(name) if not name.replace("-", "").isalnum() else name,
-        board=quoted[0],
-        models=", ".join(quoted[1:]),
+        name=_quoted(name),
+        board=_quoted(board),
+        models=", ".join(_quoted(model) for model in models),
     )
+
+
+def _quoted(word: str) -> str:
+    # YAML reads 12, 1e5, 0x1f, yes and null as something else than text.
+    plain = re.fullmatch(r"[a-z][a-z0-9-]*", word) and word not in NOT_TEXT
+    return word if plain else json.dumps(word)
+
+
+def name_of(text: str) -> str:
+    """A name made of any text: `My Door_2` -> `my-door-2`; empty when nothing is left."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:64].rstrip("-")

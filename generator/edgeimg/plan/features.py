@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import Feature, FeatureOption
 from edgeimg.errors import UserError, UserErrors, did_you_mean
-from edgeimg.manifest.load import Source, shown
+from edgeimg.manifest.load import Source, is_file, shown, user_path
 from edgeimg.manifest.product import Option, Product
 from edgeimg.plan.plan import PlannedFeature
 from edgeimg.resources import data
@@ -96,6 +96,12 @@ class _Options:
                 hint = did_you_mean(name, list(feature.options))
                 self.fail((name, ""), f"features.{feature.name}.{name}: not an option", hint)
         for name, option in feature.options.items():
+            wanted = option.needed_when
+            if wanted and all(
+                given.get(key, feature.options[key].default) == value
+                for key, value in wanted.items()
+            ):
+                self._needed(name, option, given)
             if name in given:
                 self._take(name, option, given[name])
                 if given[name] != option.default:
@@ -108,6 +114,15 @@ class _Options:
     def fail(self, tail: tuple[str | int, ...], message: str, hint: str = "") -> None:
         place = self.source.place(("features", self.feature.name, *tail))
         self.errors.append(UserError(message, place=place, hint=hint))
+
+    def _needed(self, name: str, option: FeatureOption, given: dict[str, Option]) -> None:
+        if name not in given or given[name] in ("", ()):
+            because = " and ".join(f"{key}: {value}" for key, value in option.needed_when.items())
+            self.fail(
+                (next(iter(option.needed_when)),),
+                f"features.{self.feature.name}.{name}: is missing; it goes with {because}",
+                option.description,
+            )
 
     def _take(self, name: str, option: FeatureOption, value: Option) -> None:
         dotted = f"features.{self.feature.name}.{name}"
@@ -122,39 +137,72 @@ class _Options:
             self.fail((name,), f"{dotted}: '{value}' is not one of {', '.join(option.choices)}")
             return
         if option.type == "files":
-            self.texts[name] = self._content(name, value)  # type: ignore[arg-type]
+            self.texts[name] = self._content(name, option, value)  # type: ignore[arg-type]
             return
         for word in value if isinstance(value, tuple) else (value,):
             if option.pattern and not re.fullmatch(option.pattern, str(word)):
                 self.fail((name,), f"{dotted}: '{word}' is not right", option.description)
         self.values[name] = value
 
-    def _content(self, name: str, items: tuple[str, ...]) -> str:
+    def _content(self, name: str, option: FeatureOption, items: tuple[str, ...]) -> str:
+        """The lines of all items, checked. What a wrong file holds is never shown."""
         base = self.source.path.resolve().parent
-        lines: list[str] = []
-        for item in items:
-            path = base / Path(item).expanduser()
-            if " " in item.strip() and not path.is_file():
-                lines.append(item.strip())
-                continue
+        dotted = f"features.{self.feature.name}.{name}"
+        taken: list[str] = []
+        for index, item in enumerate(items):
+            given = item[:80]
             try:
-                text = path.read_bytes()[: MAX_TEXT + 1].decode("utf-8")
-            except (OSError, UnicodeDecodeError, ValueError):
+                path = user_path(base, item, "")
+                if " " in item.strip() and not is_file(path):
+                    lines, given = [item], "the line"
+                else:
+                    lines = _read(path).splitlines()
+            except UserError as error:
+                hint = error.hint or "Name a file, or write the line itself."
+                self.fail((name, index), f"{dotted}: {given} {error.message}", hint)
+                continue
+            if any("PRIVATE KEY" in line for line in lines):
                 self.fail(
-                    (name,),
-                    f"features.{self.feature.name}.{name}: {item[:80]} cannot be read as text",
-                    "Name a file, or write the line itself.",
+                    (name, index),
+                    f"{dotted}: {given} holds a private key",
+                    "Name the public one (.pub).",
                 )
                 continue
-            lines += text.splitlines()
-        content = "".join(f"{line}\n" for line in lines if line.strip())
-        if "PRIVATE KEY" in content:
-            self.fail((name,), f"{name}: holds a private key", "Name the public one (.pub).")
-        if not content:
-            self.fail(
-                (name,), f"features.{self.feature.name}.{name}: is empty", "Give one at least."
-            )
-        return content
+            for number, line in enumerate(lines, 1):
+                line = line.strip()
+                if not line or line.startswith("#"):
+                    continue
+                if option.pattern and not re.fullmatch(option.pattern, line):
+                    where = given if given == "the line" else f"{given}, line {number},"
+                    self.fail((name, index), f"{dotted}: {where} is not right", option.description)
+                    break
+                taken.append(line)
+        if not taken and not any(dotted in error.message for error in self.errors):
+            self.fail((name,), f"{dotted}: is empty", "Give one at least.")
+        return "".join(f"{line}\n" for line in taken)
+
+
+def _read(path: Path) -> str:
+    """The text of a small file.
+
+    Raises:
+        UserError: it is none; the message goes on after the file's name.
+    """
+    try:
+        if not path.exists():
+            raise UserError("does not exist")
+        # A pipe or a device would never end, or block already at open.
+        if not path.is_file():
+            raise UserError("is not a file")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_TEXT + 1)
+        if len(content) > MAX_TEXT:
+            raise UserError(f"is larger than {MAX_TEXT >> 10} KiB", hint="Is it the right file?")
+        return content.decode("utf-8")
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UserError("cannot be read as text") from None
 
 
 def _article(kind: str) -> str:

@@ -8,17 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgeimg.errors import UserError, UserErrors, did_you_mean
-from edgeimg.manifest.load import Source, parse, read_source
+from edgeimg.manifest.load import Source, is_file, parse, read_source
 from edgeimg.manifest.model import Model, ModelInput
 from edgeimg.model.info import ModelInfo, TensorInfo
 from edgeimg.model.read import read_model
 from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput, PlannedSample
 
-# Elements of one tensor that the app and the host have code for.
+# Element types that the app and the host have code for (app/src/tensor.cc), and their bytes.
+KNOWN_TYPES = {
+    "float32": 4,
+    "float16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "bool": 1,
+}
 FED_BY_IMAGE = ("float32", "int8", "uint8", "int16")
 # Sample names become file names on the device and in archives.
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,120}")
 MAX_SAMPLE_BYTES = 64 << 20
+MAX_TENSOR_BYTES = (1 << 31) - 1
 
 
 def plan_model(path: Path, cache_dir: Path | None) -> PlannedModel:
@@ -46,6 +57,8 @@ def plan_model(path: Path, cache_dir: Path | None) -> PlannedModel:
     except UserError as error:
         checker.fail(("file",), f"{manifest.file}: {error.message}", error.hint)
         raise UserErrors(checker.errors) from None
+    inputs = checker.inputs(manifest, info)
+    outputs = checker.outputs(manifest, info)
     planned = PlannedModel(
         name=manifest.name,
         summary=manifest.summary,
@@ -53,9 +66,9 @@ def plan_model(path: Path, cache_dir: Path | None) -> PlannedModel:
         manifest=path,
         path=model_path,
         info=info,
-        inputs=checker.inputs(manifest, info),
-        outputs=checker.outputs(manifest, info),
-        samples=checker.samples(manifest),
+        inputs=inputs,
+        outputs=outputs,
+        samples=checker.samples(manifest, inputs, outputs),
         tolerance=manifest.tolerance,
     )
     if checker.errors:
@@ -77,7 +90,7 @@ class _Checker:
 
     def file(self, name: str, location: tuple[str | int, ...]) -> Path | None:
         path = self.folder / name
-        if not path.is_file():
+        if not is_file(path):
             self.fail(location, f"{name} does not exist", "It is looked for beside the manifest.")
             return None
         if not path.resolve().is_relative_to(self.folder):
@@ -86,13 +99,22 @@ class _Checker:
         return path
 
     def hash(self, path: Path, wanted: str) -> None:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != wanted:
+        found = self._digest(path, ("file",))
+        if found and found != wanted:
             self.fail(
                 ("sha256",),
                 f"{path.name} has {found}",
                 "Is it the right file? If so, write that here.",
             )
+
+    def _digest(self, path: Path, location: tuple[str | int, ...]) -> str:
+        try:
+            with path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            self.fail(location, f"{path.name} cannot be read: {why}", "Check its permissions.")
+            return ""
 
     def inputs(self, manifest: Model, info: ModelInfo) -> tuple[PlannedInput, ...]:
         self._names("inputs", [one.name for one in manifest.inputs], info.inputs)
@@ -100,20 +122,34 @@ class _Checker:
         planned = []
         for tensor in info.inputs:
             index, entry = described.get(tensor.name, (0, None))
-            tensor = self._fixed(tensor, "input")
+            tensor = self._fixed(tensor, "input", batch=True)
             if entry is not None and entry.image is not None:
                 self._image(entry, index, tensor, len(info.inputs))
             planned.append(PlannedInput(tensor=tensor, image=entry.image if entry else None))
         return tuple(planned)
 
-    def _fixed(self, tensor: TensorInfo, what: str) -> TensorInfo:
-        """The tensor with a batch of one; no other size may be left open."""
-        if any(size < 1 for size in tensor.shape[1:]):
-            shape = "x".join(str(size) if size > 0 else "?" for size in tensor.shape)
+    def _fixed(self, tensor: TensorInfo, what: str, *, batch: bool) -> TensorInfo:
+        """The tensor with a batch of one, if that may be open; no other size may."""
+        called = f"{what} '{tensor.name[:60]}'"
+        shape = "x".join(str(size) if size >= 0 else "?" for size in tensor.shape)
+        closed = tensor.shape[1:] if batch and tensor.shape[:1] < (0,) else tensor.shape
+        if any(size < 1 for size in closed):
             self.fail(
                 ("file",),
-                f"{what} '{tensor.name}' has the shape {shape}",
+                f"{called} has the shape {shape}",
                 "Export the model with fixed sizes; only the batch may be open.",
+            )
+        elif tensor.type not in KNOWN_TYPES:
+            self.fail(
+                ("file",),
+                f"{called} holds {tensor.type}",
+                f"The app has code for {', '.join(KNOWN_TYPES)}.",
+            )
+        elif _bytes(tensor) > MAX_TENSOR_BYTES:
+            self.fail(
+                ("file",),
+                f"{called} has the shape {shape}, which is more than 2 GiB",
+                "Is that the right model?",
             )
         return replace(tensor, shape=tensor.fixed_shape)
 
@@ -141,10 +177,12 @@ class _Checker:
     def outputs(self, manifest: Model, info: ModelInfo) -> tuple[PlannedOutput, ...]:
         self._names("outputs", [one.name for one in manifest.outputs], info.outputs)
         described = {one.name: (i, one) for i, one in enumerate(manifest.outputs)}
+        # A size that is open at the output only depends on the data, and is no batch.
+        batch = any(tensor.shape and tensor.shape[0] < 0 for tensor in info.inputs)
         planned = []
         for tensor in info.outputs:
             index, entry = described.get(tensor.name, (0, None))
-            tensor = self._fixed(tensor, "output")
+            tensor = self._fixed(tensor, "output", batch=batch)
             labels: tuple[str, ...] = ()
             if entry is not None and entry.labels:
                 labels = self._labels(entry.labels, index, tensor)
@@ -186,14 +224,37 @@ class _Checker:
             elif name in named[:index]:
                 self.fail((key, index, "name"), f"'{name}' is described twice", "Keep one.")
 
-    def samples(self, manifest: Model) -> tuple[PlannedSample, ...]:
+    def samples(
+        self,
+        manifest: Model,
+        inputs: tuple[PlannedInput, ...],
+        outputs: tuple[PlannedOutput, ...],
+    ) -> tuple[PlannedSample, ...]:
         planned: list[PlannedSample] = []
+        labels = {label for output in outputs for label in output.labels}
+        raw = all(one.image is None and one.tensor.type in KNOWN_TYPES for one in inputs)
+        size = sum(_bytes(one.tensor) for one in inputs) if raw else None
         for index, sample in enumerate(manifest.samples):
             path = self.file(sample.file, ("samples", index, "file"))
             if path is None:
                 continue
-            if path.stat().st_size > MAX_SAMPLE_BYTES:
+            found = path.stat().st_size
+            if found > MAX_SAMPLE_BYTES:
                 self.fail(("samples", index, "file"), "is larger than 64 MiB", "Use a small one.")
+                continue
+            if size is not None and found != size:
+                self.fail(
+                    ("samples", index, "file"),
+                    f"{path.name[:60]} has {found:,} bytes and the inputs {size:,}",
+                    "A raw sample holds all inputs; for a picture describe the input's `image`.",
+                )
+                continue
+            if labels and sample.label is not None and sample.label not in labels:
+                self.fail(
+                    ("samples", index, "label"),
+                    f"'{sample.label[:60]}' is not among the labels",
+                    did_you_mean(sample.label, sorted(labels)) if len(labels) < 20 else "",
+                )
                 continue
             if not SAFE_NAME.fullmatch(path.name):
                 self.fail(
@@ -207,7 +268,7 @@ class _Checker:
                     ("samples", index, "file"), f"a second {path.name}", "Samples share one folder."
                 )
                 continue
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = self._digest(path, ("samples", index, "file"))
             planned.append(
                 PlannedSample(name=path.name, path=path, sha256=digest, label=sample.label)
             )
@@ -217,6 +278,10 @@ class _Checker:
 def _sample_name(sample: PlannedSample) -> bytes:
     # The app reads a folder in byte order of its names.
     return sample.name.encode()
+
+
+def _bytes(tensor: TensorInfo) -> int:
+    return _elements(tensor) * KNOWN_TYPES.get(tensor.type, 1)
 
 
 def _elements(tensor: TensorInfo) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from edgeimg.catalog.search import Catalog, Shadow
+from edgeimg.catalog.search import Catalog, Shadow, same_name
 from edgeimg.catalog.types import Architecture, Architectures, DebianDistribution, Feature
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, DebianBoard
-from edgeimg.manifest.load import Source, load, shown
+from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Product
 from edgeimg.plan.features import plan_features
 from edgeimg.plan.models import plan_model
@@ -31,10 +31,10 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         UserErrors, UserError: what does not exist or does not fit, with places.
     """
     base = source.path.resolve().parent
-    catalog = Catalog([base / Path(folder).expanduser() for folder in product.catalogs])
+    catalog = Catalog(_catalogs(product, source))
     errors: list[UserError] = []
     board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
-    board = _collect(errors, lambda: load(board_path, Board))
+    board = _collect(errors, lambda: _board(board_path, product.board))
     models = _plan_models(product, source, catalog, cache_dir, errors)
     features = _collect(errors, lambda: plan_features(product, source, catalog))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
@@ -43,6 +43,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         raise UserErrors(errors)
     planned_features, entries = features
     _builder(product, source, board, board_path)
+    _storage(product, source, board, board_path)
     distribution = load(catalog.file("catalog/debian.yaml"), DebianDistribution)
     architecture = _architecture(catalog, board, board_path)
     runtime = plan_runtime(product, source, catalog, board, models, distribution)
@@ -62,11 +63,29 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         data_mib=product.data_mib,
         budgets=product.budgets,
         debian=_debian(product, source, board, distribution, runtime, entries, planned_features),
-        shadows=_shadows(catalog, product, runtime),
+        shadows=_shadows(catalog, product, runtime, planned_features),
     )
 
 
+# What the boot partition and the root file system need beside the data partition.
+SYSTEM_MIB = 64
+
 T = TypeVar("T")
+
+
+def _catalogs(product: Product, source: Source) -> list[tuple[str, Path]]:
+    base = source.path.resolve().parent
+    places = [source.place(("catalogs", index)) for index in range(len(product.catalogs))]
+    return [
+        (place, user_path(base, folder, place))
+        for place, folder in zip(places, product.catalogs, strict=True)
+    ]
+
+
+def _board(path: Path, name: str) -> Board:
+    board = load(path, Board)
+    same_name(path, name, board)
+    return board
 
 
 def _collect(errors: list[UserError], step: Callable[[], T]) -> T | None:
@@ -93,7 +112,10 @@ def _plan_models(
         place = source.place(("models", index))
 
         def plan(name: str = name, place: str = place) -> PlannedModel:
-            return plan_model(catalog.find("model", name, place=place, base=base), cache_dir)
+            path = catalog.find("model", name, place=place, base=base)
+            planned = plan_model(path, cache_dir)
+            same_name(path, name, planned)
+            return planned
 
         model = _collect(errors, plan)
         if model is None:
@@ -116,8 +138,8 @@ def _folder(
 ) -> Path | None:
     if name is None:
         return None
-    path = base / Path(name).expanduser()
-    if not path.is_dir():
+    path = user_path(base, name, source.place(location))
+    if not is_folder(path):
         dotted = ".".join(location)
         errors.append(UserError(f"{dotted}: {name} is not a folder", place=source.place(location)))
     return path
@@ -126,8 +148,8 @@ def _folder(
 def _app(product: Product, base: Path, source: Source, errors: list[UserError]) -> Path:
     if product.app is None:
         return data("app")
-    path = base / Path(product.app.source).expanduser()
-    if not (path / "CMakeLists.txt").is_file():
+    path = user_path(base, product.app.source, source.place(("app", "source")))
+    if not is_file(path / "CMakeLists.txt"):
         errors.append(
             UserError(
                 f"app.source: {product.app.source} has no CMakeLists.txt",
@@ -149,6 +171,17 @@ def _builder(product: Product, source: Source, board: Board, board_path: Path) -
             hint=f"See {shown(board_path)}.",
         )
     return builder
+
+
+def _storage(product: Product, source: Source, board: Board, board_path: Path) -> None:
+    needed = product.data_mib + SYSTEM_MIB
+    if needed >= board.storage_mib:
+        raise UserError(
+            f"data_mib: {product.data_mib} MiB of data and some {SYSTEM_MIB} MiB of system do not "
+            f"fit the {board.storage_mib} MiB of {board.name}",
+            place=source.place(("data_mib",)),
+            hint=f"Take less, or see storage_mib in {shown(board_path)}.",
+        )
 
 
 def _architecture(catalog: Catalog, board: Board, board_path: Path) -> Architecture:
@@ -211,9 +244,15 @@ def _manifests(source: Source, board: Path, models: tuple[PlannedModel, ...]) ->
     return (source.path.name, board.name, *(model.manifest.name for model in models))
 
 
-def _shadows(catalog: Catalog, product: Product, runtime: PlannedRuntime) -> tuple[Shadow, ...]:
+def _shadows(
+    catalog: Catalog,
+    product: Product,
+    runtime: PlannedRuntime,
+    features: tuple[PlannedFeature, ...],
+) -> tuple[Shadow, ...]:
     used = [("board", product.board), ("runtime", runtime.name)]
     used += [("model", model) for model in product.models]
-    used += [("feature", feature) for feature in product.features]
-    found = [catalog.shadow(kind, name) for kind, name in used if "/" not in name]
+    used += [("feature", feature.name) for feature in features]
+    used += [("file", "catalog/architectures.yaml"), ("file", "catalog/debian.yaml")]
+    found = [catalog.shadow(kind, name) for kind, name in used]
     return tuple(shadow for shadow in found if shadow)

@@ -17,7 +17,7 @@ import yaml
 from pydantic import model_validator
 
 from edgeimg.cache import Cache, canonical_json, write_atomic
-from edgeimg.errors import UserError
+from edgeimg.errors import UserError, UserErrors
 from edgeimg.events import Report, Step, silent
 from edgeimg.manifest.base import Manifest, Name, Sha256, Version, Word
 from edgeimg.manifest.load import load, shown
@@ -26,6 +26,7 @@ from edgeimg.prepare.apt import DebianRequest, LockedPackage
 from edgeimg.prepare.wheels import LockedWheel, WheelRequest
 
 HEADER = "# Made by `edgeimg lock` from edgeimg.yaml. Commit it; do not edit it.\n"
+RENEW = "Run `edgeimg lock` to make it anew."
 
 
 class LockRequest(Manifest):
@@ -82,8 +83,46 @@ class Lock(Manifest):
     wheels: tuple[LockedWheel, ...] = ()
 
     def answers(self, request: LockRequest) -> bool:
-        """False when the lock is stale: it was made for something else."""
-        return self.request == request.digest()
+        """False when the lock is stale: it was made for something else.
+
+        Raises:
+            UserError: it names the request, and what it holds is not for that.
+        """
+        if self.request != request.digest():
+            return False
+        wrong = _edited(self, request)
+        if wrong:
+            raise UserError(f"the lock was edited by hand: {wrong}", hint=RENEW)
+        return True
+
+
+def _edited(lock: Lock, request: LockRequest) -> str:
+    """What the lock holds that the request did not ask for; nothing in a lock as it was made."""
+    asked, found = request.debian, lock.debian
+    if (asked is None) != (found is None):
+        return "debian"
+    if asked is not None and found is not None:
+        for key in ("suite", "architecture"):
+            if getattr(asked, key) != getattr(found, key):
+                return f"{key} {getattr(found, key)} in place of {getattr(asked, key)}"
+        if [(one.name, one.suite) for one in asked.repositories] != [
+            (one.name, one.suite) for one in found.repositories
+        ]:
+            return "repositories"
+        roles = {role.role for role in asked.packages}
+        for package in found.packages:
+            if package.role not in roles:
+                return f"{package.name} has the role '{package.role}'"
+            if not package.path.endswith((f"_{asked.architecture}.deb", "_all.deb")):
+                return f"{package.name} is not for {asked.architecture}"
+        for role in asked.packages:
+            if role.names and all(package.role != role.role for package in found.packages):
+                return f"no package has the role '{role.role}'"
+    if Counter((one.name, one.version, one.file, one.sha256) for one in request.wheels) != Counter(
+        (one.name, one.version, one.file, one.sha256) for one in lock.wheels
+    ):
+        return "wheels"
+    return ""
 
 
 def read_lock(path: Path) -> Lock:
@@ -92,7 +131,18 @@ def read_lock(path: Path) -> Lock:
     Raises:
         UserError: it is missing, or is not a lock; every error with line and column.
     """
-    return load(path, Lock)
+    try:
+        return load(path, Lock)
+    except UserErrors as found:
+        *first, last = found.errors
+        raise UserErrors([*first, _renewed(last)]) from None
+    except UserError as found:
+        raise _renewed(found) from None
+
+
+def _renewed(error: UserError) -> UserError:
+    hint = f"{error.hint} {RENEW}" if error.hint.endswith("?") else RENEW
+    return UserError(error.message, place=error.place, hint=hint)
 
 
 def write_lock(path: Path, lock: Lock) -> None:

@@ -71,6 +71,110 @@ def test_what_init_writes_passes_check(
     assert "It was not touched" in again.stderr
 
 
+@pytest.mark.parametrize("name", ["12", "yes", "null", "1e5", "a-b", "on"])
+def test_a_name_that_yaml_reads_otherwise_is_quoted(
+    edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert edgeimg("init", "--non-interactive", "--name", name).status == 0
+    assert f"ok: {name}: " in edgeimg("check").stdout
+
+
+def test_init_writes_paths_from_the_folder_that_it_writes_to(
+    edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from edgeimg.resources import data
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(data("models") / "digits", "mine")
+    words = ("--model", "mine/digits.yaml", "--non-interactive")
+    assert edgeimg("init", "door", *words).status == 0
+    assert 'models: ["../mine/digits.yaml"]' in Path("door/edgeimg.yaml").read_text()
+    assert edgeimg("check", "-f", "door/edgeimg.yaml").status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--name", "My Door"), "--name: 'My Door' is not a name"),
+        (("--board", "qemu-arm46"), "--board: no board 'qemu-arm46'. Perhaps you meant"),
+        (("--model", "digit"), "--model: no model 'digit'. Perhaps you meant 'digits'?"),
+        (("--model", "no.yaml"), "--model: model no.yaml does not exist"),
+    ],
+)
+def test_init_refuses_before_it_writes(
+    edgeimg: Edgeimg,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    expected: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = edgeimg("init", "--non-interactive", *words)
+    assert answer.status == 2
+    assert expected in answer.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_asks_again_and_is_interrupted(
+    edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import typer
+
+    folder = tmp_path / "My Door_2"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    answers = ["qemu-arm46", "qemu-arm64", "digits"]
+    defaults = []
+
+    def prompt(text: str, default: str) -> str:
+        defaults.append(default)
+        if answers:
+            return answers.pop(0)
+        raise typer.Abort
+
+    monkeypatch.setattr(typer, "prompt", prompt)
+    answer = edgeimg("init")
+    assert answer.status == 130
+    assert "Perhaps you meant 'qemu-arm64'?" in answer.stderr
+    assert defaults[-1] == "my-door-2"
+    assert list(folder.iterdir()) == []
+
+
+def test_two_products_in_one_folder_have_two_locks(tmp_path: Path) -> None:
+    from edgeimg.manifest.select import select
+
+    for name in ("edgeimg.yaml", "other.yaml"):
+        (tmp_path / name).write_text(PRODUCT)
+    assert select(file=tmp_path / "edgeimg.yaml").lock == tmp_path / "edgeimg.lock"
+    assert select(file=tmp_path / "other.yaml").lock == tmp_path / "other.lock"
+
+
+def test_everything_that_is_hidden_is_shown(
+    edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from edgeimg.resources import data
+
+    monkeypatch.chdir(tmp_path)
+    key = "ssh-ed25519 AAAA me"
+    (tmp_path / "edgeimg.yaml").write_text(
+        f"{PRODUCT}features: {{ssh: {{authorized_keys: {key}}}}}\n"
+    )
+    ours = tmp_path / "ours/catalog"
+    (ours / "features").mkdir(parents=True)
+    for name in ("debian.yaml", "features/network.yaml"):
+        shutil.copy(data("catalog") / name, ours / name)
+    monkeypatch.setenv("EDGEIMG_PATH", str(tmp_path / "ours"))
+    said = edgeimg("plan").stdout
+    assert f"feature network: {ours}/features/network.yaml hides" in said
+    assert f"file catalog/debian.yaml: {ours}/debian.yaml hides" in said
+
+
 def test_a_catalogue_of_ones_own_wins_and_plan_says_so(
     edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,10 +44,11 @@ def test_all_errors_come_at_once_each_at_its_place(tmp_path: Path) -> None:
     text = "version: 1\nname: A b\nbord: x\nmodels: []\nthreads: many\nthreads: 2\n"
     assert _error(tmp_path, text).splitlines() == [
         "edgeimg.yaml:1:1: board: is missing. It is required.",
-        "edgeimg.yaml:2:7: name: 'A b' is not of the form ^[a-z0-9][a-z0-9-]*$",
+        "edgeimg.yaml:2:7: name: 'A b' is not a name. "
+        "Lower-case letters, digits and hyphens, beginning with a letter or digit.",
         "edgeimg.yaml:3:1: bord: not a key. Perhaps you meant 'board'?",
-        "edgeimg.yaml:4:9: models: tuple should have at least 1 item after validation, not 0",
-        "edgeimg.yaml:5:10: threads: input should be a valid integer",
+        "edgeimg.yaml:4:9: models: give at least one",
+        "edgeimg.yaml:5:10: threads: a whole number is wanted",
         "edgeimg.yaml:6:1: 'threads' is here twice. Keep one of them.",
     ]
 
@@ -66,6 +67,106 @@ def test_all_errors_come_at_once_each_at_its_place(tmp_path: Path) -> None:
 )
 def test_what_is_no_manifest(tmp_path: Path, text: str | bytes, expected: str) -> None:
     assert expected in _error(tmp_path, text).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("models: ./x", "models: a list is wanted. Write [./x]."),
+        ("models: [1]", "models.0: text is wanted. Put it in quotes."),
+        ("features: [ssh]", "features: a mapping is wanted. Write {ssh: {...}}."),
+        ("features: {ssh: {k: [{a: 1}]}}", "features.ssh.k.0: text is wanted"),
+        (
+            "features: {ssh: {k: {a: 1}}}",
+            "features.ssh.k: text, a whole number, true or false or a list is wanted",
+        ),
+        (
+            "features: {A b: {}}",
+            "features.A b: 'A b' is not a name. "
+            "Lower-case letters, digits and hyphens, beginning with a letter or digit.",
+        ),
+        (
+            "features: {ssh: }",
+            "features.ssh: a mapping is wanted. Write {}, or leave the key out.",
+        ),
+        ("runtime_version: 9.9", "runtime_version: text is wanted. Put it in quotes."),
+        ("threads: 65", "threads: must be at most 64"),
+        ("threads: '2'", "threads: a whole number is wanted. Write it without quotes."),
+        ("budgets: {image_mib: 0}", "budgets.image_mib: must be more than 0"),
+        ("budgets: {image_mib: .inf}", "budgets.image_mib: a finite number is wanted"),
+        ("budgets: {image_mib: .nan}", "budgets.image_mib: a finite number is wanted"),
+        ("budgets: {image_mib: 1e999}", "budgets.image_mib: a finite number is wanted"),
+        ("summary: !x y", "the tag '!x' is not read. Write plain values."),
+        (
+            'board: "x\\ny"',
+            "board: control characters are not allowed; write one line of text",
+        ),
+        (
+            'runtime: "litert\\n"',
+            "runtime: 'litert' is not a name. "
+            "Lower-case letters, digits and hyphens, beginning with a letter or digit.",
+        ),
+        (
+            "mirror: foo",
+            "mirror: 'foo' is not right. Address (http, https or file) of a Debian mirror; "
+            "default: the one of this machine's apt.",
+        ),
+        ("version: true", "version: 'True' is not a format that is read here; write 1"),
+        ("version: 1.0", "version: '1.0' is not a format that is read here; write 1"),
+    ],
+)
+def test_each_cause_is_one_line_in_plain_words(tmp_path: Path, line: str, expected: str) -> None:
+    key = line.split(":")[0]
+    kept = [one for one in GOOD.splitlines() if not one.startswith(f"{key}:")]
+    said = _error(tmp_path, "\n".join([*kept, line, ""]))
+    place, _, message = said.partition(": ")
+    assert message == expected
+    assert place.startswith(f"edgeimg.yaml:{len(kept) + 1}:")
+
+
+MODEL = "version: 1\nname: m\nsummary: s\nlicense: MIT\nfile: m.tflite\nsamples: [{file: a.pgm}]\n"
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-5", 1e-5), ("1e3", 1e3), ("2E4", 2e4)])
+def test_a_number_with_an_exponent_is_a_number(tmp_path: Path, text: str, value: float) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"{MODEL}tolerance: {{absolute: {text}}}\n")
+    assert load(path, Model).tolerance.absolute == value
+    path.write_text(f"{MODEL}tolerance: {{absolute: '{text}'}}\n")
+    with pytest.raises(UserErrors, match=r"tolerance\.absolute: a number is wanted"):
+        load(path, Model)
+
+
+def test_one_number_needs_no_list(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"{MODEL}inputs: [{{name: x, image: {{mean: 127.5, std: 128}}}}]\n")
+    image = load(path, Model).inputs[0].image
+    assert image is not None
+    assert (image.means, image.stds) == ((127.5,) * 3, (128,) * 3)
+
+
+def test_a_million_brackets_are_refused(tmp_path: Path) -> None:
+    assert "nested too deeply" in _error(tmp_path, "a: " + "[" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("{cmdline}", "{command}", "{command} is not filled in"),
+        ("{initrd}", "x", "kernel does not hold {initrd}"),
+        ("[squashfs,", "[fs/squashfs,", "'fs/squashfs' is not the name of a kernel module"),
+    ],
+)
+def test_a_board_with_words_that_cannot_be(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    path = tmp_path / "board.yaml"
+    text = (data_root() / "boards/qemu-arm64.yaml").read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UserErrors) as raised:
+        load(path, Board)
+    assert expected in str(raised.value)
 
 
 def test_a_tag_builds_no_object(tmp_path: Path) -> None:

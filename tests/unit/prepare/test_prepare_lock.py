@@ -128,7 +128,9 @@ def test_a_digest_of_digits_stays_text(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in TEXT
-    assert message in wrong(tmp_path, TEXT.replace(old, new, 1))
+    said = wrong(tmp_path, TEXT.replace(old, new, 1))
+    assert message in said
+    assert said.endswith("Run `edgeimg lock` to make it anew.")
 
 
 def test_a_package_that_is_there_twice(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ def test_a_package_that_is_there_twice(tmp_path: Path) -> None:
 
 
 def test_a_missing_lock(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(UserError, match=r"does not exist\. Run `edgeimg lock`"):
         read_lock(tmp_path / "edgeimg.lock")
 
 
@@ -173,6 +175,40 @@ def test_the_digest_knows_what_matters() -> None:
     digests = {other.digest() for other in others}
     assert len(digests) == len(others)
     assert asked.digest() not in digests
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("role: root", "role: rooot", "libc6 has the role 'rooot'"),
+        ("architecture: arm64", "architecture: amd64", "architecture amd64 in place of arm64"),
+        ("_arm64.deb", "_amd64.deb", "libc6 is not for arm64"),
+        ("suite: trixie\n", "suite: sid\n", "suite sid in place of trixie"),
+        ("suite: trixie}", "suite: sid}", "repositories"),
+        ("file: tiny-1.0", "file: tiny-1.1", "wheels"),
+        (f"sha256: {SHA}", f"sha256: '{DIGITS}'", "wheels"),
+    ],
+)
+def test_a_lock_that_was_edited_by_hand(tmp_path: Path, old: str, new: str, message: str) -> None:
+    asked = LockRequest(
+        debian=DebianRequest(
+            suite="trixie",
+            architecture="arm64",
+            repositories=(Repository(name="debian", suite="trixie"),),
+            packages=(PackageRole(role="root", names=("libc6",), closure=True),),
+        ),
+        wheels=request().wheels,
+    )
+    text = TEXT.replace(f"request: {SHA}", f"request: {asked.digest()}")
+    path = tmp_path / "edgeimg.lock"
+    path.write_text(text)
+    assert read_lock(path).answers(asked)
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(UserError) as caught:
+        read_lock(path).answers(asked)
+    assert str(caught.value).startswith(f"the lock was edited by hand: {message}")
+    assert str(caught.value).endswith("Run `edgeimg lock` to make it anew.")
 
 
 def test_made_from_an_archive_and_an_index(

@@ -1,0 +1,78 @@
+"""A model that the app or the host could not run is refused before anything is made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgeimg.errors import UserErrors
+from edgeimg.model.info import ModelInfo, TensorInfo
+from edgeimg.model.read import read_model
+from edgeimg.plan import models
+from edgeimg.resources import data_root
+
+CASE = data_root() / "tests/errors/model-disagrees"
+MANIFEST = (
+    "version: 1\nname: m\nsummary: s\nlicense: MIT\nfile: m.tflite\nsamples: [{file: a.bin}]\n"
+)
+
+
+def _tensor(kind: str, *shape: int) -> TensorInfo:
+    return TensorInfo(name="t", type=kind, shape=shape)
+
+
+def _said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: TensorInfo, answer: TensorInfo
+) -> str:
+    info = replace(read_model(CASE / "m.tflite", load=False), inputs=(given,), outputs=(answer,))
+
+    def read(path: Path, cache_dir: Path | None) -> ModelInfo:
+        return info
+
+    monkeypatch.setattr(models, "read_model", read)
+    for name, content in (("m.yaml", MANIFEST), ("m.tflite", "x"), ("a.bin", "1234")):
+        (tmp_path / name).write_text(content)
+    try:
+        models.plan_model(tmp_path / "m.yaml", None)
+    except UserErrors as error:
+        return "\n".join(one.message for one in error.errors)
+    return ""
+
+
+GOOD = _tensor("float32", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "answer", "expected"),
+    [
+        (GOOD, GOOD, ""),
+        (_tensor("float32", -1, 1), _tensor("float32", -1, 10), ""),
+        (_tensor("int32"), GOOD, ""),
+        (_tensor("string", 1), GOOD, "file: input 't' holds string"),
+        (GOOD, _tensor("complex64", 1), "file: output 't' holds complex64"),
+        (GOOD, _tensor("float32", 1, 0), "file: output 't' has the shape 1x0"),
+        (GOOD, _tensor("float32", 0), "file: output 't' has the shape 0"),
+        (GOOD, _tensor("float32", -1, 4), "file: output 't' has the shape ?x4"),
+        (GOOD, _tensor("float32", 1, -1), "file: output 't' has the shape 1x?"),
+        (
+            GOOD,
+            _tensor("int64", 1 << 40, 1 << 40),
+            f"file: output 't' has the shape {1 << 40}x{1 << 40}, which is more than 2 GiB",
+        ),
+        (
+            _tensor("float32", 2),
+            GOOD,
+            "samples.0.file: a.bin has 4 bytes and the inputs 8",
+        ),
+    ],
+)
+def test_what_the_app_has_no_code_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: TensorInfo,
+    answer: TensorInfo,
+    expected: str,
+) -> None:
+    assert _said(tmp_path, monkeypatch, given, answer) == expected
