@@ -31,6 +31,18 @@ foreach(language C CXX)
 	set(CMAKE_\${language}_STANDARD_INCLUDE_DIRECTORIES $sysroot/usr/include)
 endforeach()
 EOF
+
+# failed MESSAGE: all of the log, and of it in the message what says why.
+failed() {
+	cat "$tmp/log" >&2
+	# Without room for its own files a compiler finds fault with nothing else.
+	why=$(grep -m 1 'No space left on device' "$tmp/log") ||
+		why=$(grep -m 1 -E 'error: |undefined reference' "$tmp/log") ||
+		why=$(grep -m 1 -A 1 'CMake Error' "$tmp/log" | tr -s ' \n' ' ')
+	why=$(printf '%s\n' "$why" | sed "s,$here/,,g")
+	die "$1${why:+: $why}"
+}
+
 mkdir -p build/app
 # A new compiler or folder cannot be told to a configured tree: start over.
 if ! cmp -s "$tmp/toolchain.cmake" build/app/toolchain.cmake; then
@@ -47,9 +59,9 @@ cmake -S "$APP_SOURCE" -B build/app -G Ninja -DCMAKE_BUILD_TYPE=Release \
 	-DEDGE_INFER_RUNTIME="$RUNTIME" \
 	-DEDGE_INFER_RUNTIME_LIBRARY="$here/build/base/$RUNTIME_LIBRARY" \
 	-DEDGE_INFER_RUNTIME_INCLUDE="$include" >"$tmp/log" 2>&1 ||
-	{ cat "$tmp/log" >&2; die "cmake could not configure $APP_SOURCE"; }
-cmake --build build/app >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; die "$APP_SOURCE does not compile"; }
-DESTDIR="$tmp/install" cmake --install build/app --strip >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; die "cmake --install failed"; }
+	failed "cmake could not configure $APP_SOURCE"
+cmake --build build/app >"$tmp/log" 2>&1 || failed "$APP_SOURCE does not compile"
+DESTDIR="$tmp/install" cmake --install build/app --strip >"$tmp/log" 2>&1 || failed "cmake --install failed"
 [ -x "$tmp/install/usr/bin/edge-infer" ] || die "$APP_SOURCE installs no bin/edge-infer"
 touch "$tmp/install/usr/bin/edge-infer" # newer than its prerequisites, whatever strip kept
 finish "$tmp/install/usr/bin/edge-infer" build/edge-infer

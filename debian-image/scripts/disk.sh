@@ -30,4 +30,7 @@ python3 -B scripts/describe.py "$images"
 mkdir -p build/images
 rm -f build/images/SHA256SUMS
 mv -f "$images"/* build/images/
+# The Makefile looks whether they are still so, as they cannot all be targets.
+(cd build/images && stat --format '%s %Y %n' -- *) >"$tmp/images.list"
+mv "$tmp/images.list" build/images.list
 finish "$tmp/SHA256SUMS" build/images/SHA256SUMS

@@ -10,6 +10,12 @@ die() {
 	exit 1
 }
 
+# writable FILE: after a failure to write, why that was; the tools do not say.
+writable() {
+	why=$({ head -c 1048576 /dev/zero >"$1.try"; } 2>&1) || { rm -f "$1.try" && die "cannot write $1: ${why##*: }"; }
+	rm -f "$1.try"
+}
+
 # --- one file: fetch.sh --one COUNT NAME SHA256 URL [URL]
 get() { # URL FILE; returns 4 when the server has no such file
 	if command -v curl >/dev/null 2>&1; then
@@ -18,8 +24,10 @@ get() { # URL FILE; returns 4 when the server has no such file
 		code=$?
 		case $http in 404 | 410) return 4 ;; 416) rm -f "$2" ;; esac
 		[ "$code" = 37 ] && return 4 # file:, and not there
+		[ "$code" != 23 ] || writable "$2"
 	elif command -v wget >/dev/null 2>&1; then
 		wget --no-verbose --continue --tries 3 --output-document "$2" "$1" 2>"$2.log" && return 0
+		[ $? != 3 ] || writable "$2"
 		grep -q 'ERROR 4\(04\|10\)' "$2.log" && return 4
 	else
 		die "neither curl nor wget is installed"
@@ -66,18 +74,22 @@ if [ "${1-}" = --one ]; then
 fi
 
 # --- all files
-missing() { # is any of the lock's files not in the pool?
-	while IFS='	' read -r _ _ _ _ _ _ sha256; do
-		[ -z "$sha256" ] || [ -e "$DOWNLOADS/$sha256" ] || return 0
-	done <lock/packages.tsv
-	while IFS='	' read -r _ _ _ _ _ _ sha256; do
-		[ -z "$sha256" ] || [ -e "$DOWNLOADS/$sha256" ] || return 0
-	done <lock/wheels.tsv
-	return 1
-}
-missing || exit 0
+absent=$({
+	awk -F '\t' '{ print $7, $2 }' lock/packages.tsv
+	awk -F '\t' '{ print $7, $1 }' lock/wheels.tsv
+} | while read -r sha256 name; do
+	[ -e "$DOWNLOADS/$sha256" ] || printf '%s\n' "$name"
+done)
+[ -n "$absent" ] || exit 0
 echo "edgeimg: step fetch"
-mkdir -p "$DOWNLOADS" build
+if [ -n "${OFFLINE-}" ]; then
+	absent=$(printf '%s\n' "$absent" | sort -u)
+	count=$(printf '%s\n' "$absent" | wc -l)
+	some=$(printf '%s\n' "$absent" | head -n 3 | paste -s -d , | sed 's/,/, /g')
+	[ "$count" -le 3 ] || some="$some and $((count - 3)) more"
+	die "OFFLINE is set and $count of the lock's files are not in $DOWNLOADS: $some. Fetch once without OFFLINE"
+fi
+mkdir -p "$DOWNLOADS" build || die "cannot write $DOWNLOADS"
 
 # Where apt gets its packages: what it has indexes of, else what its sources name.
 apt_sites() {

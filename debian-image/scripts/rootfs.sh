@@ -23,14 +23,27 @@ if [ -e initramfs/modules-late ]; then
 fi
 
 # Links in the overlay stay links; who may write a file here says nothing about the device.
-cp -R --no-dereference --preserve=links --remove-destination root/. "$root/"
+overlay() { # FOLDER
+	cp -R --no-dereference --preserve=links --remove-destination "$1/." "$root/" 2>"$tmp/log" ||
+		die "root/ does not fit over the packages: $(sed "s,$root/\./,/,g; s,$tmp/folders/\./,root/,g; s,root/\./,root/,g; s,^cp: ,,; q" "$tmp/log")"
+}
+overlay root
+# Lists of what version control does not keep: empty folders, and files that only root reads.
+if [ -e root.folders ]; then
+	while IFS= read -r name; do mkdir -p "$tmp/folders/$name"; done <root.folders
+	overlay "$tmp/folders"
+fi
 find "$root" -type d -exec chmod 755 {} +
 find "$root" -type f -exec chmod u+rw,go+r,go-w,u-s,g-s {} +
 find "$root" -type f -perm -u+x -exec chmod 755 {} +
 chmod 1777 "$root/tmp"
 chmod 700 "$root/root"
-for secret in etc/shadow etc/edgeimg/authorized_keys; do
-	[ ! -e "$root/$secret" ] || chmod 600 "$root/$secret"
+{
+	printf 'etc/shadow\netc/edgeimg/authorized_keys\n'
+	[ ! -e root.private ] || cat root.private
+} | while IFS= read -r secret; do
+	# chmod follows links, and would then reach this machine's own file.
+	[ ! -f "$root/$secret" ] || [ -L "$root/$secret" ] || chmod go= "$root/$secret"
 done
 
 # SOURCE_DATE_EPOCH and -all-time exclude each other; only the latter mends all times.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,40 @@ def test_nothing_changed_is_nothing_done(built: Built) -> None:
     done = run_edgeimg(built.folder, "build", "--locked", "--offline")
     assert done.status == 0, done.stderr
     assert {path: path.stat().st_mtime_ns for path in built.images.iterdir()} == before
+
+
+def test_what_was_taken_away_is_made_again(built: Built) -> None:
+    before = _sums(built.project)
+    product = built.project.name.removesuffix("-qemu-arm64")
+    for name in (f"{product}.img", "kernel"):
+        (built.images / name).unlink()
+    shutil.rmtree(built.project / "build/linux")
+    shutil.rmtree(built.project / "build/esp")
+    (built.images / f"{product}.img.bmap").write_text("")
+    done = run_edgeimg(built.folder, "build", "--locked", "--offline")
+    assert done.status == 0, done.stderr
+    assert _sums(built.project) == before
+    subprocess.run(["sha256sum", "--quiet", "--check", "SHA256SUMS"], cwd=built.images, check=True)
+
+
+def test_an_app_that_does_not_compile_says_where(built: Built, tmp_path: Path) -> None:
+    project = tmp_path / "broken"
+    subprocess.run(["cp", "-a", built.project, project], check=True)
+    with (project / "app/src/main.cc").open("a") as file:
+        file.write("int broken = nowhere;\n")
+    downloads = Path(environment()["EDGEIMG_CACHE"]) / "downloads"
+    done = subprocess.run(
+        ["make", f"DOWNLOADS={downloads}", "build/edge-infer"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("edgeimg: app:")]
+    assert len(said) == 1
+    assert "edgeimg: app: app does not compile: app/src/main.cc:" in said[0]
+    assert "nowhere" in said[0]
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(built: Built, tmp_path: Path) -> None:

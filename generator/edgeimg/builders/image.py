@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from edgeimg.errors import InternalError, UserError
 from edgeimg.manifest.load import shown
@@ -36,6 +37,10 @@ class Image:
     shown: tuple[tuple[str, Path], ...]
 
 
+# make splits at blanks; the others mean something to cmake or to the shell.
+UNFIT = re.compile(r"""[\s"#$();\\]""")
+
+
 @contextmanager
 def holding(folder: Path) -> Iterator[None]:
     """Holds the project folder; a second edgeimg on it is refused.
@@ -43,13 +48,21 @@ def holding(folder: Path) -> Iterator[None]:
     The lock is the kernel's: it ends with its process, however that ends.
 
     Raises:
-        UserError: another process holds it, or the folder cannot be made.
+        UserError: another process holds it, the folder cannot be made, or has a path
+            that make and cmake do not take.
     """
+    folder = folder.resolve()  # a link to it is no second project
+    if UNFIT.search(str(folder)):
+        raise UserError(
+            'make and cmake need a path without blanks or any of "#$();\\',
+            place=shown(folder),
+            hint="Name another folder with --project.",
+        )
+    path = folder.parent / f".{folder.name}.lock"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.parent / f".{folder.name}.lock")
-        lock.acquire(timeout=0)
-    except Timeout:
+        held = _lock(path)
+    except BlockingIOError:
         raise UserError(
             "another edgeimg works on this project",
             place=shown(folder),
@@ -60,7 +73,23 @@ def holding(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        with suppress(OSError):
+            path.unlink()
+        os.close(held)
+
+
+def _lock(path: Path) -> int:
+    """The locked file's descriptor; the file goes when it is released."""
+    while True:
+        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(held), path.stat()):
+                return held
+        except BaseException:
+            os.close(held)
+            raise
+        os.close(held)  # its last holder removed it just now
 
 
 def check_budgets(budgets: Budgets, image: Image) -> None:

@@ -85,7 +85,11 @@ class Product(Manifest):
         default=(), description="More packages, as the builder calls them."
     )
     overlay: AnyPath | None = Field(
-        default=None, description="Folder that is laid over the root file system last."
+        default=None,
+        description="Folder that is laid over the root file system last: files, folders (empty "
+        "ones too) and links, all owned by root. Files are 0644, or 0755 when executable; a file "
+        "that only its owner may read here (0600, 0400, 0700) stays so. What belongs into /bin, "
+        "/lib or /sbin goes into usr/bin, usr/lib, usr/sbin.",
     )
     kernel: Kernel = Field(default=Kernel(), description="The kernel.")
     app: App | None = Field(default=None, description="Your own app in place of `edge-infer`.")

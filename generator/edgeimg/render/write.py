@@ -2,7 +2,8 @@
 
 What we own is listed in `.edgeimg-files`; a file that a user added is never touched.
 The list is written before the files, as the union of old and new, so that a
-killed run leaves nothing that the next one does not know as its own.
+killed run leaves nothing that the next one does not know as its own. What went
+stale is removed first: it may be in the way of what comes.
 """
 
 from __future__ import annotations
@@ -56,18 +57,48 @@ def _write(tree: Tree, folder: Path) -> Written:
         owned = set()
     folder.mkdir(parents=True, exist_ok=True)
     wanted = set(tree.files)
+    for path in sorted(wanted):
+        _check_way(folder, path, owned)
     if wanted - owned:
         _write_owned(folder, owned | wanted)
-    changed = [path for path in sorted(wanted) if _bring(folder / path, tree.files[path])]
     removed = [path for path in sorted(owned - wanted) if _remove(folder, path)]
+    changed = [path for path in sorted(wanted) if _bring(folder / path, tree.files[path])]
     if owned != wanted:
         _write_owned(folder, wanted)
     return Written(folder=folder, files=len(wanted), changed=tuple(changed), removed=tuple(removed))
 
 
+def _check_way(folder: Path, name: str, owned: set[str]) -> None:
+    """Refuses what is in the way of a file and not ours, before anything is written."""
+    path = folder / name
+    for parent in _parents(folder, path):
+        if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
+            # No path of a tree is both file and folder: ours is stale, and goes first.
+            if parent.relative_to(folder).as_posix() in owned:
+                return
+            if parent.is_symlink():
+                _refuse(parent, "is a link; edgeimg does not write through it")
+            _refuse(parent, f"is a file, in the way of {name}")
+    if path.is_dir() and not path.is_symlink():
+        for below in sorted(path.rglob("*")):
+            ours = below.relative_to(folder).as_posix() in owned
+            if not ours and (below.is_symlink() or not below.is_dir()):
+                _refuse(below, f"is in the way of the file {name}")
+
+
+def _refuse(path: Path, message: str) -> None:
+    raise UserError(message, place=shown(path), hint="Move it away; it is not edgeimg's.")
+
+
+def _parents(folder: Path, path: Path) -> list[Path]:
+    """The folders between the project and one of its paths, from the top."""
+    parts = path.relative_to(folder).parts
+    return [folder.joinpath(*parts[:end]) for end in range(1, len(parts))]
+
+
 def _owned(folder: Path) -> set[str] | None:
     try:
-        lines = (folder / OWNED).read_text(encoding="utf-8").splitlines()
+        lines = (folder / OWNED).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
         return None
     return {
@@ -93,6 +124,8 @@ def _bring(path: Path, entry: Entry) -> bool:
         return True
     content = entry.data()
     mode = 0o755 if entry.executable else 0o644
+    if entry.private:
+        mode &= 0o700
     if path.is_file() and not path.is_symlink():
         status = path.stat()
         if status.st_size == len(content) and path.read_bytes() == content:
@@ -110,10 +143,16 @@ def _clear(path: Path) -> None:
     # A link is never written through: it may lead out of the project.
     if path.is_symlink():
         path.unlink()
+    elif path.is_dir():  # of empty folders, as what is not ours was refused
+        for below in sorted(path.rglob("*"), reverse=True):
+            below.rmdir()
+        path.rmdir()
 
 
 def _remove(folder: Path, name: str) -> bool:
     path = folder / name
+    if any(parent.is_symlink() for parent in _parents(folder, path)):
+        return False  # somebody else's by now
     if not path.is_symlink() and not path.is_file():
         return False
     path.unlink()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from edgeimg.errors import UserError
 from edgeimg.host import read_tools
 from edgeimg.manifest.product import Option
 from edgeimg.plan.plan import Plan, PlannedFeature
@@ -23,12 +25,15 @@ SEED = uuid.UUID("5b0a3a4e-6f0e-5c55-9a55-6d1d4c1d7f10")
 PLAIN = ("scripts", "initramfs", "root")
 # Parts of the app that only its own tests need.
 APP_TESTS = ("tests/", "fuzz/")
+# What is a link into `usr/` in the image; no folder can be laid over it.
+MERGED = ("bin", "lib", "sbin")
 
 
 def render(plan: Plan, inputs: Inputs) -> Tree:
     """The project as a tree of files.
 
     Raises:
+        UserError: the overlay, a feature or the app holds what a project cannot.
         ValueError: text that a format cannot quote; the manifests refuse such text.
     """
     tree = Tree()
@@ -41,8 +46,10 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     _add_configuration(tree, plan)
     _add_features(tree, plan)
     _add_models(tree, plan)
-    if plan.overlay is not None:
-        tree.copy_folder(plan.overlay, "root", replace=True)
+    lists = _add_overlay(tree, plan.overlay) if plan.overlay else []
+    context = {**_context(plan), "lists": lists}
+    for name in ("README.md", "config.mk", "genimage.cfg"):
+        tree.add(name, Text(content=render_template("debian", name, context)))
     return tree
 
 
@@ -58,7 +65,7 @@ def _header(plan: Plan) -> str:
 def _add_app(tree: Tree, plan: Plan) -> None:
     shipped = plan.app_source == data("app")
     whole = Tree()
-    whole.copy_folder(plan.app_source, "app")
+    whole.copy_folder(plan.app_source, "app", what="app", skip=(".git", ".cache", "build"))
     for path, entry in whole.files.items():
         if not (shipped and path.removeprefix("app/").startswith(APP_TESTS)):
             tree.add(path, entry)
@@ -84,9 +91,6 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _add_configuration(tree: Tree, plan: Plan) -> None:
-    context = _context(plan)
-    for name in ("README.md", "config.mk", "genimage.cfg"):
-        tree.add(name, Text(content=render_template("debian", name, context)))
     tree.add("initramfs/modules", Text(content=_lines(plan.debian.modules)))
     tree.add("initramfs/modules-late", Text(content=_lines(plan.debian.late_modules)))
     modes = " ".join(plan.runtime.kernel_modes)
@@ -148,7 +152,8 @@ def _host_packages(architecture: str) -> list[str]:
 def _add_features(tree: Tree, plan: Plan) -> None:
     for feature in plan.features:
         if feature.folder is not None:
-            tree.copy_folder(feature.folder, "root", replace=True)
+            what = f"feature {feature.name}"
+            tree.copy_folder(feature.folder, "root", what=what, replace=True)
         if feature.options:
             path = f"root/etc/edgeimg/{feature.name}.conf"
             tree.add(path, Text(content=_configuration(plan, feature)), replace=True)
@@ -183,3 +188,29 @@ def _add_models(tree: Tree, plan: Plan) -> None:
         for sample in model.samples:
             path = f"root{model.image_samples}/{sample.name}"
             tree.add(path, Copy(source=sample.path, sha256=sample.sha256))
+
+
+def _add_overlay(tree: Tree, overlay: Path) -> list[str]:
+    """The user's folder, and what version control does not keep of it in lists.
+
+    Returns:
+        The lists' names.
+    """
+    for name in MERGED:
+        path = overlay / name
+        if path.is_symlink() and str(path.readlink()) == f"usr/{name}":
+            continue
+        if path.is_symlink() or path.exists():
+            raise UserError(
+                f"{name} is a link to usr/{name} in the image",
+                place="overlay",
+                hint=f"Put its files into usr/{name}.",
+            )
+    tree.copy_folder(overlay, "root", what="overlay", replace=True, exact=True)
+    private = {path for path, one in tree.files.items() if isinstance(one, Copy) and one.private}
+    lists = {"root.folders": tree.empty, "root.private": private}
+    for name, paths in lists.items():
+        if paths:
+            inner = tuple(path.removeprefix("root/") for path in sorted(paths))
+            tree.add(name, Text(content=_lines(inner)))
+    return [name for name, paths in lists.items() if paths]

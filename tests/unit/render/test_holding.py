@@ -1,0 +1,40 @@
+"""One edgeimg a project at a time, and no trace of it afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeimg.builders.image import holding
+from edgeimg.errors import UserError
+
+
+def test_the_lock_leaves_nothing_behind(tmp_path: Path) -> None:
+    with holding(tmp_path / "p"):
+        assert [path.name for path in tmp_path.iterdir()] == [".p.lock"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_to_the_project_is_no_second_project(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/link").symlink_to(tmp_path / "p")
+    with (
+        holding(tmp_path / "p"),
+        pytest.raises(UserError, match="another edgeimg works on this project"),
+        holding(tmp_path / "elsewhere/link"),
+    ):
+        pass
+    with holding(tmp_path / "elsewhere/link"):
+        pass
+
+
+@pytest.mark.parametrize("name", ["my project", "a;b", "a$b", "a#b", 'a"b'])
+def test_a_path_that_make_cannot_take_is_refused(tmp_path: Path, name: str) -> None:
+    with (
+        pytest.raises(UserError, match="make and cmake need a path"),
+        holding(tmp_path / name / "p"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
