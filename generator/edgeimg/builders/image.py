@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeimg.errors import InternalError, UserError
+from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import shown
 from edgeimg.manifest.product import Budgets
 
@@ -92,20 +93,21 @@ def _lock(path: Path) -> int:
         os.close(held)  # its last holder removed it just now
 
 
-def check_budgets(budgets: Budgets, image: Image) -> None:
-    """Compares the sizes with the product's limits.
+def check_limits(board: Board, budgets: Budgets, image: Image) -> None:
+    """Compares the sizes with the board's storage and the product's budgets.
 
     Raises:
         InternalError: one is over; the image stays.
     """
     limits = (
-        ("image_mib", budgets.image_mib, image.compressed),
-        ("root_mib", budgets.root_mib, image.root),
+        ("the board's storage_mib", board.storage_mib, image.disk),
+        ("budgets.image_mib", budgets.image_mib, image.compressed),
+        ("budgets.root_mib", budgets.root_mib, image.root),
     )
     for key, limit, path in limits:
         size = path.stat().st_size / (1 << 20)
         if limit is not None and size > limit:
             raise InternalError(
-                f"{path.name} has {size:.2f} MiB, over budgets.{key} of {limit:g}",
-                hint="Take something out, or raise the budget.",
+                f"{path.name} has {size:.2f} MiB, over {key} of {limit:g}",
+                hint="Take something out, or raise the limit.",
             )

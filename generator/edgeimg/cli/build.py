@@ -95,14 +95,14 @@ def build(
     output: options.Output = Format.text,
 ) -> None:
     """Build the flashable disk image."""
-    from edgeimg.builders.image import check_budgets, holding
+    from edgeimg.builders.image import check_limits, holding
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     folder = project or chosen.project
     with Drawer(output, logs=verbose) as drawer, holding(folder):
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
-        check_budgets(plan.budgets, image)
+        check_limits(plan.board, plan.budgets, image)
     if output is Format.text:
         print_image(image)
     drawer.result(image_result(image))

@@ -120,7 +120,7 @@ def verify(
     output: options.Output = Format.text,
 ) -> None:
     """Build, boot in QEMU, run the model, compare with golden outputs."""
-    from edgeimg.builders.image import check_budgets, holding
+    from edgeimg.builders.image import check_limits, holding
     from edgeimg.cache import Cache
     from edgeimg.prepare.golden import make_goldens
     from edgeimg.verify.report import as_json
@@ -134,7 +134,7 @@ def verify(
     with Drawer(output, logs=verbose) as drawer, holding(folder):
         goldens = make_goldens(plan, Cache(), drawer.report)
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
-        check_budgets(plan.budgets, image)
+        check_limits(plan.board, plan.budgets, image)
         verdict = verify_guest(
             plan,
             _artefacts(image),
