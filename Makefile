@@ -66,7 +66,7 @@ lint:
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	shellcheck -x --source-path debian-image $$(git ls-files 'debian-image/*' '.ci/*' | xargs grep -lE '^#!/bin/(busybox )?(sh|bash)|^#!/usr/bin/env (sh|bash)')
+	shellcheck -x --source-path debian-image $$(git ls-files 'debian-image/*' '.ci/*' 'tests/app/run' | xargs grep -lE '^#!/bin/(busybox )?(sh|bash)|^#!/usr/bin/env (sh|bash)')
 	clang-format --dry-run --Werror $$(git ls-files 'app/*.cc' 'app/*.h')
 
 # The app's own tests on the host, with sanitizers, against the real runtime.

@@ -52,9 +52,7 @@ def on_device(
         config,
         model=model,
         inputs=[PlannedInput(tensor=each, image=None) for each in inputs],
-        outputs=[
-            PlannedOutput(tensor=each, softmax=False, top_k=0, labels=()) for each in outputs
-        ],
+        outputs=[PlannedOutput(tensor=each, softmax=False, top_k=0, labels=()) for each in outputs],
     )
     arguments: list[str | Path] = ["--config", config, "--kernels", mode, "--raw-output", raw]
     for index, frame in enumerate(frames):
