@@ -22,13 +22,14 @@ python3 -B scripts/uki.py "$tmp/boot/usr/lib/systemd/boot/efi/$EFI_STUB" "$tmp/e
 	.osrel="$tmp/os-release" .cmdline="$tmp/cmdline" .uname=build/linux/version \
 	.initrd=build/initrd.img .linux=build/linux/vmlinuz
 
-# Room for the next kernel beside this one. FAT32 from 40 MiB on: firmware refuses smaller ones.
+# Room for the next kernel beside this one. FAT16 in clusters of 8 KiB, from 40 MiB on:
+# firmware walks the chain of clusters, and FAT32 of this size would have 512-byte ones.
 size=$(stat -c %s "$tmp/esp/EFI/BOOT/$EFI_LOADER")
 mib=$((size * 2 / 1048576 + 8))
 [ "$mib" -ge 40 ] || mib=40
 truncate -s "${mib}M" "$tmp/esp.vfat"
 find "$tmp/esp" -exec touch --date "@$SOURCE_DATE_EPOCH" {} +
-mkfs.vfat -F 32 -s 1 -n ESP --invariant -i "$(seeded esp | cut -c 1-8)" "$tmp/esp.vfat" >/dev/null
+mkfs.vfat -F 16 -s 16 -n ESP --invariant -i "$(seeded esp | cut -c 1-8)" "$tmp/esp.vfat" >/dev/null
 mcopy -s -m -i "$tmp/esp.vfat" "$tmp/esp/EFI" ::
 rm -rf build/esp
 mv "$tmp/esp" build/esp
