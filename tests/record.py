@@ -83,13 +83,14 @@ def runs() -> list[dict[str, str]]:
 
 
 def table() -> str:
-    """Board x builder x runtime, from the newest run of each."""
-    newest = {(run["board"], run["runtime"], run["boot"]): run for run in runs()}
-    lines = ["| board | builder | runtime | disk boot | kernel boot |", "|---|---|---|---|---|"]
-    for board, runtime in dict.fromkeys((key[0], key[1]) for key in newest):
-        of = {boot: newest.get((board, runtime, boot)) for boot in ("disk", "kernel")}
-        cells = [f"{run['outcome']}, {run['date']}" if run else "not run" for run in of.values()]
-        lines.append(f"| {board} | debian | {runtime} | {' | '.join(cells)} |")
+    """Board x builder x runtime x model, from the newest run of each."""
+    keys = ("board", "builder", "runtime", "model")
+    newest = {(*(run[key] for key in keys), run["boot"]): run for run in runs()}
+    lines = [f"| {' | '.join(keys)} | disk boot | kernel boot |", "|---|---|---|---|---|---|"]
+    for key in dict.fromkeys(one[:-1] for one in newest):
+        of = (newest.get((*key, boot)) for boot in ("disk", "kernel"))
+        cells = [f"{run['outcome']}, {run['date']}" if run else "not run" for run in of]
+        lines.append(f"| {' | '.join((*key, *cells))} |")
     return "\n".join(lines)
 
 
