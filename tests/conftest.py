@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared and noisy: no test fails for having been slow.
+settings.register_profile("edgeimg", deadline=None)
+settings.load_profile("edgeimg")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

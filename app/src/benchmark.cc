@@ -25,7 +25,8 @@ void Measure(Session* session, int warm_up, int iterations, const StopSignals& s
   }
 }
 
-std::string BenchmarkJson(const Config& config, Timings timings) {
+std::string BenchmarkJson(const Config& config, const std::optional<DelegatedNodes>& nodes,
+                          Timings timings) {
   std::vector<double>& times = timings.iterations_ms;
   std::sort(times.begin(), times.end());
   const double sum = std::accumulate(times.begin(), times.end(), 0.0);
@@ -58,7 +59,12 @@ std::string BenchmarkJson(const Config& config, Timings timings) {
   text("kernels", Name(config.kernels));
   text("runtime", RuntimeName());
   text("runtime_version", RuntimeVersion());
-  return json + "}";
+  if (!nodes) return json + ",\"delegate\":null}";
+  json += ",\"delegate\":{\"library\":";
+  AppendString(config.delegate->library, &json);
+  integer("taken", static_cast<int64_t>(nodes->taken));
+  integer("nodes", static_cast<int64_t>(nodes->all));
+  return json + "}}";
 }
 
 }  // namespace edge_infer

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ void Measure(Session* session, int warm_up, int iterations, const StopSignals& s
              Timings* timings);
 
 /// The JSON object of --benchmark.
-std::string BenchmarkJson(const Config& config, Timings timings);
+std::string BenchmarkJson(const Config& config, const std::optional<DelegatedNodes>& nodes,
+                          Timings timings);
 
 }  // namespace edge_infer

@@ -141,6 +141,26 @@ InputConfig ParseInput(const json& value, const std::string& place) {
   return input;
 }
 
+DelegateConfig ParseDelegate(const json& value, const std::string& place) {
+  Object object(value, place);
+  DelegateConfig delegate;
+  delegate.library = object.String("library");
+  if (const json* options = object.Optional("options")) {
+    const std::string options_place = object.Place("options");
+    if (!options->is_object()) Fail(options_place, "must be an object");
+    for (const auto& [key, option] : options->items()) {
+      const auto* text = option.get_ptr<const json::string_t*>();
+      // They become C strings.
+      const bool usable = text != nullptr && text->find('\0') == std::string::npos &&
+                          key.find('\0') == std::string::npos;
+      if (!usable) Fail(options_place, "must have strings without NUL characters");
+      delegate.options.emplace_back(key, *text);
+    }
+  }
+  object.Done();
+  return delegate;
+}
+
 OutputConfig ParseOutput(const json& value, const std::string& place, bool read_labels) {
   Object object(value, place);
   OutputConfig output;
@@ -201,6 +221,9 @@ Config ParseConfig(std::string_view text, bool read_labels) {
   config.threads = static_cast<int>(object.Integer("threads", 1, kMaxThreads, 1));
   config.kernels = object.Choice<Kernels>("kernels", std::array{"default", "reference"},
                                           object.String("kernels", "default"));
+  if (const json* delegate = object.Optional("delegate")) {
+    config.delegate = ParseDelegate(*delegate, "delegate");
+  }
   config.source = object.String("source", "");
   for (const char* key : {"inputs", "outputs"}) {
     const json& list = object.Required(key);

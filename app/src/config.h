@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tensor.h"
@@ -40,13 +41,20 @@ struct OutputConfig {
   std::vector<std::string> labels;  ///< empty, or one for each element
 };
 
+/// A plug-in of the runtime that takes nodes of the model from the CPU to an accelerator.
+struct DelegateConfig {
+  std::string library;  ///< a path, or a name that the dynamic loader finds
+  std::vector<std::pair<std::string, std::string>> options;
+};
+
 /// The configuration file; docs/design.md of the project describes it.
 struct Config {
   std::string name;
   std::string model;
   int threads = 1;
   Kernels kernels = Kernels::kDefault;
-  std::string source;  ///< file, folder, "-", or empty
+  std::optional<DelegateConfig> delegate;  ///< none: the CPU
+  std::string source;                      ///< file, folder, "-", or empty
   std::vector<InputConfig> inputs;
   std::vector<OutputConfig> outputs;
 };

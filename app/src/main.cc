@@ -81,7 +81,7 @@ int Run(const Arguments& arguments) {
   const int status = RunFrames(arguments, &source, &session, &writer, signals);
   if (arguments.benchmark) {
     Measure(&session, arguments.warm_up, arguments.iterations, signals, &timings);
-    std::string line = BenchmarkJson(config, std::move(timings));
+    std::string line = BenchmarkJson(config, session.Delegated(), std::move(timings));
     writer.Write(&line);
   }
   return status;

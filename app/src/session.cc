@@ -4,8 +4,25 @@
 #include <cstring>
 
 #include "error.h"
+#include "log.h"
 
 namespace edge_infer {
+namespace {
+
+/// The delegate that this run uses; no run goes to the CPU unsaid.
+std::optional<DelegateConfig> ChosenDelegate(const Config& config) {
+  if (!config.delegate) return std::nullopt;
+  if (!TakesDelegates()) {
+    throw ConfigError(std::string("delegate: runtime ") + RuntimeName() + " takes none");
+  }
+  if (config.kernels == Kernels::kReference) {
+    Log("kernels reference: everything on the CPU, without the delegate");
+    return std::nullopt;
+  }
+  return config.delegate;
+}
+
+}  // namespace
 
 double Now() {
   const auto time = std::chrono::steady_clock::now().time_since_epoch();
@@ -16,6 +33,7 @@ Session::Session(const Config& config) : inputs_(config.inputs.size()) {
   LoadOptions options;
   options.threads = config.threads;
   options.kernels = config.kernels;
+  options.delegate = ChosenDelegate(config);
   options.inputs = InputSpecs(config);
   options.outputs = OutputSpecs(config);
   if (config.inputs.front().image) {
@@ -25,6 +43,10 @@ Session::Session(const Config& config) : inputs_(config.inputs.size()) {
   }
   for (const OutputConfig& output : config.outputs) postprocessors_.emplace_back(output);
   model_ = LoadModel(config.model, options);
+  if (const auto nodes = model_->Delegated()) {
+    Log("delegate " + config.delegate->library + ": takes " + std::to_string(nodes->taken) +
+        " of " + std::to_string(nodes->all) + " nodes");
+  }
 }
 
 void Session::SetInputs(Bytes frame) {

@@ -35,6 +35,7 @@ class Session {
 
   size_t OutputCount() const { return postprocessors_.size(); }
   Bytes Output(size_t i) const { return model_->Output(i); }
+  std::optional<DelegatedNodes> Delegated() const { return model_->Delegated(); }
 
  private:
   std::unique_ptr<Model> model_;

@@ -43,6 +43,24 @@ TEST_CASE("the example of the contract") {
   CHECK(config.outputs[0].top_k == 3);
 }
 
+TEST_CASE("a delegate") {
+  json config = Example();
+  CHECK_FALSE(ParseConfig(config.dump()).delegate);
+  config["delegate"] = nullptr;
+  CHECK_FALSE(ParseConfig(config.dump()).delegate);
+  config["delegate"] = {{"library", "/usr/lib/x.so"}};
+  auto delegate = ParseConfig(config.dump()).delegate;
+  REQUIRE(delegate);
+  CHECK(delegate->library == "/usr/lib/x.so");
+  CHECK(delegate->options.empty());
+  config["delegate"]["options"] = {{"device", "usb:0"}, {"empty", ""}};
+  delegate = ParseConfig(config.dump()).delegate;
+  REQUIRE(delegate);
+  const std::vector<std::pair<std::string, std::string>> options = {{"device", "usb:0"},
+                                                                    {"empty", ""}};
+  CHECK(delegate->options == options);
+}
+
 TEST_CASE("optional keys") {
   json config = Example();
   for (const char* key : {"softmax", "top_k", "labels"}) config["outputs"][0].erase(key);
@@ -65,6 +83,13 @@ TEST_CASE("each mistake is named with its place") {
       {"/threads", 1.5, "threads: must be a whole number from 1 to 256"},
       {"/threads", 18446744073709551615u, "threads: must be a whole number from 1 to 256"},
       {"/kernels", "fast", "kernels: must be one of default, reference"},
+      {"/delegate", "x.so", "delegate: must be an object"},
+      {"/delegate", {{"options", json::object()}}, "delegate.library: is missing"},
+      {"/delegate", {{"library", "x"}, {"option", 1}}, "delegate.option: not a key"},
+      {"/delegate", {{"library", "x"}, {"options", "none"}}, "delegate.options: must be an object"},
+      {"/delegate",
+       {{"library", "x"}, {"options", {{"verbosity", 3}}}},
+       "delegate.options: must have strings without NUL characters"},
       {"/model", "", "model: must be a string that is not empty"},
       {"/inputs", json::array(), "inputs: must be a list that is not empty"},
       {"/inputs/0/type", "int4",

@@ -87,6 +87,34 @@ def package(name, version, digest, purl, licence, location="NOASSERTION"):
     return entry
 
 
+def models_package(product, files):
+    """The package of the models, samples and labels: the one whose files are all listed.
+
+    SPDX lets no other package contain files.
+    """
+    name = f"{product}-models"
+    sums = sorted(file["checksums"][0]["checksumValue"] for file in files)
+    code = hashlib.sha1("".join(sums).encode()).hexdigest()  # SPDX 2.3, section 7.9
+    return {
+        "SPDXID": spdx_id("Package", name),
+        "name": name,
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": True,
+        "packageVerificationCode": {"packageVerificationCodeValue": code},
+        "licenseConcluded": "NOASSERTION",
+        "licenseInfoFromFiles": ["NOASSERTION"],
+        "licenseDeclared": "NOASSERTION",
+        "copyrightText": "NOASSERTION",
+    }
+
+
+def contains(container, elements):
+    return [
+        {"spdxElementId": container, "relationshipType": "CONTAINS", "relatedSpdxElement": element}
+        for element in elements
+    ]
+
+
 def sbom(env, packages, wheels, app_version):
     product = env["PRODUCT"]
     created = datetime.fromtimestamp(int(env["SOURCE_DATE_EPOCH"]), timezone.utc)
@@ -119,7 +147,8 @@ def sbom(env, packages, wheels, app_version):
             "licenseInfoInFiles": ["NOASSERTION"],
             "copyrightText": "NOASSERTION",
         })  # fmt: skip
-    contained = [*entries, *(file["SPDXID"] for file in files)]
+    shipped = models_package(product, files)
+    entries[shipped["SPDXID"]] = shipped
     content = json.dumps([list(entries.values()), files], sort_keys=True)
     return {
         "spdxVersion": "SPDX-2.3",
@@ -135,10 +164,8 @@ def sbom(env, packages, wheels, app_version):
         "files": files,
         "relationships": [
             {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-Image"},
-            *(
-                {"spdxElementId": "SPDXRef-Image", "relationshipType": "CONTAINS", "relatedSpdxElement": element}
-                for element in contained
-            ),
+            *contains("SPDXRef-Image", entries),
+            *contains(shipped["SPDXID"], (file["SPDXID"] for file in files)),
         ],
     }  # fmt: skip
 

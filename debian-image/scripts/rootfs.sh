@@ -46,7 +46,8 @@ chmod 700 "$root/root"
 	[ ! -f "$root/$secret" ] || [ -L "$root/$secret" ] || chmod go= "$root/$secret"
 done
 
+# lz4 and not zstd: a third larger, and the first inference comes a quarter sooner.
 # SOURCE_DATE_EPOCH and -all-time exclude each other; only the latter mends all times.
-env -u SOURCE_DATE_EPOCH mksquashfs "$root" "$tmp/root.squashfs" -comp zstd -b 256K -all-root -no-xattrs \
+env -u SOURCE_DATE_EPOCH mksquashfs "$root" "$tmp/root.squashfs" -comp lz4 -Xhc -b 128K -all-root -no-xattrs \
 	-mkfs-time "$SOURCE_DATE_EPOCH" -all-time "$SOURCE_DATE_EPOCH" -noappend -no-progress -quiet
 finish "$tmp/root.squashfs" build/root.squashfs

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-FOLDERS = ("app", "boards", "catalog", "debian-image", "models", "templates")
-
 
 @cache
 def data_root() -> Path:

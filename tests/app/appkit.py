@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from edgeimg.manifest.model import Tolerance
-from edgeimg.model.info import ModelInfo
+from edgeimg.model.info import ModelInfo, TensorInfo
 from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput
+from edgeimg.prepare.hosts import find_host
 from edgeimg.render.app_config import app_config
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/app-test"
+DIGITS = ROOT / "models/digits"
 # LiteRT never frees what it allocates while it is loaded.
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
@@ -37,7 +43,7 @@ NO_MODEL = ModelInfo(
 
 @functools.cache
 def build(kind: str) -> Path:
-    """The folder of a build, brought up to date: `litert`, `onnxruntime` or `release`."""
+    """The folder of a build, brought up to date: `litert`, `onnxruntime`, `tflite` or `release`."""
     flag = "--build-release" if kind == "release" else "--build-only"
     done = subprocess.run(
         [ROOT / "tests/app/run", flag, sys.executable], capture_output=True, text=True, check=False
@@ -67,6 +73,7 @@ def write_config(
     model: Path | None = None,
     inputs: Sequence[PlannedInput],
     outputs: Sequence[PlannedOutput],
+    delegate: dict[str, Any] | None = None,
 ) -> None:
     """Writes a configuration as the renderer does, for a model that lies on this machine."""
     planned = PlannedModel(
@@ -81,5 +88,73 @@ def write_config(
         samples=(),
         tolerance=Tolerance(),
     )
-    config = {**app_config(planned, 1), "model": str(model or path), "source": None}
+    config = {
+        **app_config(planned, 1),
+        "model": str(model or path),
+        "source": None,
+        "delegate": delegate,
+    }
     path.write_text(json.dumps(config))
+
+
+def noise(inputs: Sequence[TensorInfo], random: np.random.Generator) -> bytes:
+    """One raw frame."""
+    parts = []
+    for tensor in inputs:
+        if tensor.type == "float32":
+            parts.append(random.normal(0, 1, tensor.shape).astype("<f4").tobytes())
+        else:
+            limits = np.iinfo(tensor.type)
+            values = random.integers(limits.min, limits.max + 1, tensor.shape, dtype="i8")
+            parts.append(values.astype(tensor.type).tobytes())
+    return b"".join(parts)
+
+
+def on_device(
+    folder: Path,
+    work: Path,
+    model: Path,
+    tensors: tuple[Sequence[TensorInfo], Sequence[TensorInfo]],
+    frames: Sequence[bytes],
+    mode: str,
+    delegate: dict[str, Any] | None = None,
+) -> list[list[bytes]]:
+    """Raw outputs of each frame, by the app of that build."""
+    inputs, outputs = tensors
+    config, raw = work / "config.json", work / f"raw-{mode}"
+    raw.mkdir()
+    write_config(
+        config,
+        model=model,
+        inputs=[PlannedInput(tensor=each, image=None) for each in inputs],
+        outputs=[PlannedOutput(tensor=each, softmax=False, top_k=0, labels=()) for each in outputs],
+        delegate=delegate,
+    )
+    arguments: list[str | Path] = ["--config", config, "--kernels", mode, "--raw-output", raw]
+    for index, frame in enumerate(frames):
+        (work / f"{index}.raw").write_bytes(frame)
+        arguments += ["--input", work / f"{index}.raw"]
+    done = subprocess.run(
+        [folder / "edge-infer", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(folder),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(frames)
+    return [
+        [(raw / f"{index}.raw.{o}.bin").read_bytes() for o in range(len(outputs))]
+        for index in range(len(frames))
+    ]
+
+
+def on_host(
+    model: Path,
+    tensors: tuple[Sequence[TensorInfo], Sequence[TensorInfo]],
+    frames: Sequence[bytes],
+    mode: str,
+    name: str = "litert",
+) -> list[list[bytes]]:
+    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    return find_host(name, wanted=None).run(model, sha256, *tensors, frames, mode)

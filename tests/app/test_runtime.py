@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Sequence
@@ -11,77 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.app.appkit import BUILD, ROOT, build, environment, write_config
+from tests.app.appkit import BUILD, DIGITS, build, environment, noise, on_device, on_host
 from tests.app.small_models import onnx_sum, tflite_sum
 
 from edgeimg.model.info import TensorInfo
 from edgeimg.model.read import read_model
-from edgeimg.plan.plan import PlannedInput, PlannedOutput
-from edgeimg.prepare.hosts import find_host
 
-DIGITS = ROOT / "models/digits"
 FRAMES = 4
-
-
-def noise(inputs: Sequence[TensorInfo], random: np.random.Generator) -> bytes:
-    """One raw frame."""
-    parts = []
-    for tensor in inputs:
-        if tensor.type == "float32":
-            parts.append(random.normal(0, 1, tensor.shape).astype("<f4").tobytes())
-        else:
-            limits = np.iinfo(tensor.type)
-            values = random.integers(limits.min, limits.max + 1, tensor.shape, dtype="i8")
-            parts.append(values.astype(tensor.type).tobytes())
-    return b"".join(parts)
-
-
-def on_device(
-    folder: Path,
-    work: Path,
-    model: Path,
-    tensors: tuple[Sequence[TensorInfo], Sequence[TensorInfo]],
-    frames: Sequence[bytes],
-    mode: str,
-) -> list[list[bytes]]:
-    """Raw outputs of each frame, by the app of that build."""
-    inputs, outputs = tensors
-    config, raw = work / "config.json", work / f"raw-{mode}"
-    raw.mkdir()
-    write_config(
-        config,
-        model=model,
-        inputs=[PlannedInput(tensor=each, image=None) for each in inputs],
-        outputs=[PlannedOutput(tensor=each, softmax=False, top_k=0, labels=()) for each in outputs],
-    )
-    arguments: list[str | Path] = ["--config", config, "--kernels", mode, "--raw-output", raw]
-    for index, frame in enumerate(frames):
-        (work / f"{index}.raw").write_bytes(frame)
-        arguments += ["--input", work / f"{index}.raw"]
-    done = subprocess.run(
-        [folder / "edge-infer", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment(folder),
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == len(frames)
-    return [
-        [(raw / f"{index}.raw.{o}.bin").read_bytes() for o in range(len(outputs))]
-        for index in range(len(frames))
-    ]
-
-
-def on_host(
-    model: Path,
-    tensors: tuple[Sequence[TensorInfo], Sequence[TensorInfo]],
-    frames: Sequence[bytes],
-    mode: str,
-    name: str = "litert",
-) -> list[list[bytes]]:
-    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
-    return find_host(name, wanted=None).run(model, sha256, *tensors, frames, mode)
 
 
 @pytest.mark.parametrize("mode", ["reference", "default"])
@@ -167,6 +102,35 @@ def test_onnx_two_inputs(tmp_path: Path) -> None:
     folder = BUILD / "onnxruntime"
     device = on_device(folder, tmp_path, model, (tensors[0], tensors[1]), frames, "default")
     assert device == on_host(model, (tensors[0], tensors[1]), frames, "default", "onnxruntime")
+
+
+def test_delegates_are_refused(tmp_path: Path) -> None:
+    """Never silently the CPU instead."""
+    config = tmp_path / "config.json"
+    tensor = {"name": "t", "type": "int8", "shape": [1], "quantization": None}
+    delegate = {"library": "/usr/lib/libedgetpu.so.1", "options": {"device": "usb"}}
+    config.write_text(
+        json.dumps(
+            {
+                "name": "t",
+                "model": str(DIGITS / "digits_int8.tflite"),
+                "source": "/",
+                "delegate": delegate,
+                "inputs": [tensor],
+                "outputs": [tensor],
+            }
+        )
+    )
+    folder = build("litert")
+    done = subprocess.run(
+        [folder / "edge-infer", "--config", config],
+        capture_output=True,
+        text=True,
+        env=environment(folder),
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "edge-infer: delegate: runtime litert takes none\n"
 
 
 NEW_IN_2_1_6 = "LiteRtCreateModelFromFd"

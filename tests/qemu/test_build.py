@@ -156,6 +156,14 @@ def test_the_image_says_what_is_in_it(built: Built) -> None:
     assert image["board"] == "qemu-arm64"
 
 
+def test_the_sbom_is_valid_spdx(built: Built) -> None:
+    from spdx_tools.spdx.parser.parse_anything import parse_file
+    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+    document = parse_file(str(built.images / "sbom.spdx.json"))
+    assert [one.validation_message for one in validate_full_spdx_document(document)] == []
+
+
 def test_offline_without_downloads_is_one_line(built: Built, tmp_path: Path) -> None:
     folder = tmp_path / "offline"
     write_product(folder, board="qemu-arm64")

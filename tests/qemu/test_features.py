@@ -152,7 +152,7 @@ def booted(project: Path, *, disk: Path | None = None, more: Sequence[str] = ())
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     serial = ["-serial", "stdio", "-monitor", "none"]
-    words = arguments(qemu, artefacts, "kernel", serial=serial, ssh_port=port)
+    words = arguments(qemu, artefacts, "kernel", scratch=project, serial=serial, ssh_port=port)
     if disk is not None:
         words = [word.replace("snapshot=on", "snapshot=off") for word in words]
     process = subprocess.Popen(

@@ -123,6 +123,8 @@ std::string RuntimeVersion() {
   return "2.1";
 }
 
+bool TakesDelegates() { return false; }
+
 std::unique_ptr<Model> LoadModel(const std::string& path, const LoadOptions& options) {
   litert::CheckLibrary();
   for (const auto* specs : {&options.inputs, &options.outputs}) {

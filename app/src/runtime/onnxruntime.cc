@@ -206,6 +206,8 @@ std::string RuntimeVersion() {
   return LibraryVersion();
 }
 
+bool TakesDelegates() { return false; }
+
 std::unique_ptr<Model> LoadModel(const std::string& path, const LoadOptions& options) {
   if (options.kernels == Kernels::kReference) {
     throw ConfigError("kernels: ONNX Runtime has no reference kernels; use default");

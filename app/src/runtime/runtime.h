@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,15 @@ namespace edge_infer {
 struct LoadOptions {
   int threads = 1;
   Kernels kernels = Kernels::kDefault;
-  std::vector<TensorSpec> inputs;   ///< as configured, closed shapes, in the model's order
-  std::vector<TensorSpec> outputs;  ///< as configured, closed shapes, in the model's order
+  std::optional<DelegateConfig> delegate;  ///< only where TakesDelegates()
+  std::vector<TensorSpec> inputs;          ///< as configured, closed shapes, in the model's order
+  std::vector<TensorSpec> outputs;         ///< as configured, closed shapes, in the model's order
+};
+
+/// How much of a model runs on the delegate.
+struct DelegatedNodes {
+  size_t taken = 0;
+  size_t all = 0;  ///< of the model
 };
 
 /// A loaded model with its buffers: nothing is allocated for a frame.
@@ -31,16 +39,22 @@ class Model {
 
   /// Runs the model once. Throws ConfigError when the runtime refuses.
   virtual void Invoke() = 0;
+
+  /// None without a delegate.
+  virtual std::optional<DelegatedNodes> Delegated() const { return std::nullopt; }
 };
 
 /// The adapter compiled into this program is one of the files beside this one. Each defines:
 
-/// "litert", "onnxruntime".
+/// "litert", "onnxruntime", "tflite".
 const char* RuntimeName();
 
 /// As the library found at run time tells it. Throws ConfigError when the library does not fit the
 /// declarations that this program was compiled with.
 std::string RuntimeVersion();
+
+/// Whether LoadModel() heeds a delegate.
+bool TakesDelegates();
 
 /// Loads a model and checks it against the configured tensors. Everything wrong with the model, the
 /// library or the options is a ConfigError of one line.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from edgeimg.builders import debian
+from edgeimg.builders import buildroot, debian
 from edgeimg.builders.image import Image
 from edgeimg.events import Report
 from edgeimg.plan.plan import Plan
@@ -23,4 +23,4 @@ class Builder(Protocol):
         """Builds the emitted project in `folder`."""
 
 
-BUILDERS: dict[str, Builder] = {"debian": debian}
+BUILDERS: dict[str, Builder] = {"buildroot": buildroot, "debian": debian}

@@ -23,7 +23,7 @@ class Image:
     Attributes:
         disk: the disk image, as it is written to a medium.
         compressed: the same, compressed.
-        kernel, initrd: for booting without the disk's own boot chain.
+        kernel, initrd: for booting without the disk's own boot chain; some need no initrd.
         root: the compressed root file system.
         cmdline: the kernel command line.
         shown: what a person is told of, by what it is.
@@ -32,7 +32,7 @@ class Image:
     disk: Path
     compressed: Path
     kernel: Path
-    initrd: Path
+    initrd: Path | None
     root: Path
     cmdline: str
     shown: tuple[tuple[str, Path], ...]
@@ -111,3 +111,23 @@ def check_limits(board: Board, budgets: Budgets, image: Image) -> None:
                 f"{path.name} has {size:.2f} MiB, over {key} of {limit:g}",
                 hint="Take something out, or raise the limit.",
             )
+
+
+# What the project's programs may see of our environment: no virtual environment, no flags.
+KEPT = ("HOME", "USER", "TERM", "LANG", "TMPDIR", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment that a project's own programs are run in."""
+    kept = {
+        key: value for key, value in os.environ.items() if key in KEPT or "proxy" in key.lower()
+    }
+    return {**kept, "PATH": _plain_path()}
+
+
+def _plain_path() -> str:
+    """PATH without the virtual environment that we may run in."""
+    ours = os.environ.get("VIRTUAL_ENV", "")
+    parts = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    kept = [part for part in parts if part and not (ours and part.startswith(ours))]
+    return os.pathsep.join(kept)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
+    Config,
     InsidePath,
     Manifest,
     ModuleName,
@@ -72,6 +73,18 @@ class RuntimeDebian(Manifest):
     )
 
 
+class RuntimeBuildroot(Manifest):
+    """The runtime in the buildroot builder."""
+
+    config: Config = Field(description="Symbols that select its package.")
+    source_version: Number | None = Field(
+        default=None, description="Where Buildroot compiles it from source: its version there."
+    )
+    architectures: tuple[Word, ...] = Field(
+        default=(), description="Where Buildroot compiles it from source: for these."
+    )
+
+
 class Runtime(Manifest):
     """What executes models on the device."""
 
@@ -87,9 +100,10 @@ class Runtime(Manifest):
     )
     host: Name = Field(description="The host interpreter, a module of `edgeimg.prepare.hosts`.")
     package: Word = Field(description="The Python package of the host interpreter and the wheels.")
-    releases: tuple[Release, ...] = Field(min_length=1, description="Newest wanted first.")
+    releases: tuple[Release, ...] = Field(default=(), description="Newest wanted first.")
     refuse: tuple[Refusal, ...] = Field(default=())
-    debian: RuntimeDebian
+    debian: RuntimeDebian | None = Field(default=None, description="Absent: not served.")
+    buildroot: RuntimeBuildroot | None = Field(default=None, description="Absent: not served.")
 
 
 class FeatureOption(Manifest):
@@ -110,6 +124,9 @@ class FeatureOption(Manifest):
     )
     packages: tuple[PackageName, ...] = Field(
         default=(), description="For the debian builder, when the option is not its default."
+    )
+    config: Config = Field(
+        default_factory=dict, description="For Buildroot, when the option is not its default."
     )
 
     @model_validator(mode="after")
@@ -132,6 +149,16 @@ class FeatureDebian(Manifest):
     kernel_args: tuple[Word, ...] = ()
 
 
+class FeatureBuildroot(Manifest):
+    """The feature in the buildroot builder."""
+
+    config: Config = Field(default_factory=dict)
+    files: InsidePath | None = Field(
+        default=None, description="Folder below `debian-image/features` laid over the root."
+    )
+    unsupported: Text | None = Field(default=None, description="Why it is not served.")
+
+
 class Feature(Manifest):
     """An option of the image."""
 
@@ -145,6 +172,7 @@ class Feature(Manifest):
     needs: tuple[Name, ...] = Field(default=(), description="Other features that it needs.")
     conflicts: tuple[Name, ...] = Field(default=(), description="Features that exclude it.")
     debian: FeatureDebian
+    buildroot: FeatureBuildroot = FeatureBuildroot(unsupported="nobody has written it")
 
     @model_validator(mode="after")
     def _needed_when_known(self) -> Feature:
@@ -195,3 +223,29 @@ class DebianDistribution(Manifest):
     sysroot: tuple[PackageName, ...] = Field(description="What the app is compiled against.")
     modules: tuple[ModuleName, ...] = Field(description="Kernel modules of every initramfs.")
     kernel_args: tuple[Word, ...] = Field(description="On every kernel command line.")
+
+
+class BuildrootToolchain(Manifest):
+    """A way to a cross compiler in Buildroot."""
+
+    summary: Text
+    glibc: Number = Field(description="C library, the oldest that it may bring.")
+    relocated: bool = Field(
+        default=False, description="Made of this machine's own cross compiler by a script."
+    )
+    config: dict[str, Config] = Field(
+        default_factory=dict, description="Symbols by architecture; `all` is for each."
+    )
+
+
+class BuildrootRelease(Manifest):
+    """`catalog/buildroot.yaml`: the pinned Buildroot."""
+
+    version: Version
+    release: Number = Field(description="The tag.")
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    git: Text = Field(description="Where it is cloned from.")
+    checked: Text = Field(description="When and how.")
+    config: Config = Field(description="In every configuration.")
+    layout: Config = Field(description="Where the partitions are ours.")
+    toolchains: dict[Name, BuildrootToolchain] = Field(description="The first is the default.")

@@ -95,23 +95,47 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "architecture": plan.board.architecture,
         "builder": plan.builder,
         "runtime": f"{runtime.name} {runtime.version}",
-        "runtime from": runtime.wheel.file if runtime.wheel else ", ".join(runtime.packages),
+        "runtime from": _runtime_from(plan),
         "kernel modes": list(runtime.kernel_modes),
         "models": [
             f"{one.name} ({one.info.format}, {one.info.size:,} bytes)" for one in plan.models
         ],
         "threads": plan.threads,
         "features": [one.name for one in plan.features],
-        "root packages": list(plan.debian.packages["root"]),
-        "kernel": plan.debian.packages["kernel"][0],
-        "kernel modules": list(plan.debian.modules),
-        "kernel arguments": list(plan.debian.kernel_args),
+        **_builder_summary(plan),
         "overlay": str(plan.overlay or ""),
         "app": str(plan.app_source),
         "shadows": [
             {"kind": one.kind, "name": one.name, "used": one.used, "hidden": one.hidden}
             for one in plan.shadows
         ],
+    }
+
+
+def _runtime_from(plan: Plan) -> str:
+    if plan.runtime.wheel:
+        return plan.runtime.wheel.file
+    if plan.runtime.debian:
+        return ", ".join(plan.runtime.debian.packages)
+    return f"compiled by {plan.builder}"
+
+
+def _builder_summary(plan: Plan) -> dict[str, Any]:
+    """What only one builder decides."""
+    if plan.debian is not None:
+        return {
+            "root packages": list(plan.debian.packages["root"]),
+            "kernel": plan.debian.packages["kernel"][0],
+            "kernel modules": list(plan.debian.modules),
+            "kernel arguments": list(plan.debian.kernel_args),
+        }
+    assert plan.buildroot is not None
+    return {
+        "Buildroot": plan.buildroot.release.release,
+        "toolchain": plan.buildroot.toolchain,
+        "added to": plan.buildroot.defconfig or "",
+        "symbols": [symbol for part in plan.buildroot.config.values() for symbol in part],
+        "kernel arguments": list(plan.buildroot.kernel_args),
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgeimg.errors import UserError
+from edgeimg.guest.flash import write_flash
 from edgeimg.manifest.board import Qemu
 from edgeimg.process import run
 
@@ -39,6 +40,7 @@ def arguments(
     artefacts: Artefacts,
     how: Boot,
     *,
+    scratch: Path,
     serial: Sequence[str],
     stream: Path | None = None,
     ssh_port: int | None = None,
@@ -49,6 +51,7 @@ def arguments(
 
     Args:
         how: boot the disk through the firmware, or the kernel directly.
+        scratch: a folder of this run alone; the board's flash is written there.
         serial: arguments that say where the console goes.
         stream: where the guest's results are written; without it, the port
             `edgeimg.verify` is not there and the image behaves as on a board.
@@ -67,7 +70,7 @@ def arguments(
         *qemu.disk,
     ]
     chosen = qemu.boot.disk if how == "disk" else qemu.boot.kernel
-    places = _places(artefacts) if how == "kernel" else {}
+    places = _flash(qemu, scratch) if how == "disk" else _kernel(artefacts)
     words += [_filled(word, places) for word in chosen]
     if stream is not None:
         words += ["-device", f"{qemu.serial_bus},id=edgeimg-serial"]
@@ -108,8 +111,17 @@ def qemu_version(qemu: Qemu) -> str:
     return version
 
 
-def _places(artefacts: Artefacts) -> Mapping[str, str]:
-    """What the words in braces stand for."""
+def _flash(qemu: Qemu, scratch: Path) -> Mapping[str, str]:
+    """What the words in braces stand for in a disk boot."""
+    if qemu.flash is None:
+        return {}
+    path = scratch / "flash.img"
+    write_flash(qemu.flash, path)
+    return {"flash": _escaped(path)}
+
+
+def _kernel(artefacts: Artefacts) -> Mapping[str, str]:
+    """What they stand for in a kernel boot."""
     if artefacts.kernel is None or artefacts.initrd is None:
         raise UserError(
             "the image has no kernel and initrd to boot directly", hint="Boot the disk instead."

@@ -76,10 +76,11 @@ def boot(
     version = qemu_version(qemu)
     report(Step(name="boot", detail=f"{qemu.program} {version}, {how}"))
     with tempfile.TemporaryDirectory(prefix="edgeimg-guest-") as folder:
-        stream = Path(folder, "results.tar")
+        scratch = Path(folder)
+        stream = scratch / "results.tar"
         serial = ["-chardev", "stdio,id=edgeimg-console,signal=off"]
         serial += ["-serial", "chardev:edgeimg-console", "-monitor", "none"]
-        words = arguments(qemu, artefacts, how, serial=serial, stream=stream)
+        words = arguments(qemu, artefacts, how, scratch=scratch, serial=serial, stream=stream)
         watch = _Watch(report, stream, time_limit, silence_limit)
         begin = time.monotonic()
         with spawn(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -117,15 +118,19 @@ def run_console(
         UserError: QEMU or a file that it needs is missing, or this QEMU is refused.
     """
     version = qemu_version(qemu)
-    words = arguments(qemu, artefacts, how, serial=["-serial", "mon:stdio"], ssh_port=ssh_port)
-    report(Step(name="boot", detail=f"{qemu.program} {version}, {how}; Ctrl-A X ends it"))
-    if ssh_port is not None:
-        report(Log(line=f"SSH: ssh -p {ssh_port} root@127.0.0.1"))
-    with (
-        _terminal_kept(),
-        spawn(words, stdin=sys.stdin.fileno(), stdout=sys.stdout.fileno(), stderr=2) as process,
-    ):
-        return process.wait()
+    with tempfile.TemporaryDirectory(prefix="edgeimg-guest-") as folder:
+        serial = ["-serial", "mon:stdio"]
+        words = arguments(
+            qemu, artefacts, how, scratch=Path(folder), serial=serial, ssh_port=ssh_port
+        )
+        report(Step(name="boot", detail=f"{qemu.program} {version}, {how}; Ctrl-A X ends it"))
+        if ssh_port is not None:
+            report(Log(line=f"SSH: ssh -p {ssh_port} root@127.0.0.1"))
+        with (
+            _terminal_kept(),
+            spawn(words, stdin=sys.stdin.fileno(), stdout=sys.stdout.fileno(), stderr=2) as process,
+        ):
+            return process.wait()
 
 
 class _Watch:

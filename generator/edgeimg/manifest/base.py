@@ -33,6 +33,8 @@ SHA256_PATTERN = r"^[0-9a-f]{64}$"
 WORD_PATTERN = r"^[A-Za-z0-9_.,:=/@+\-]+$"
 PACKAGE_PATTERN = r"^[a-z0-9][a-z0-9+.\-]+$"
 MODULE_PATTERN = r"^[A-Za-z0-9_\-]+$"
+SYMBOL_PATTERN = r"^BR2_[A-Za-z0-9_]+$"
+KERNEL_SYMBOL_PATTERN = r"^CONFIG_[A-Za-z0-9_]+$"
 
 # What a text that does not match is not, and what it may hold.
 PATTERN_SAYS = {
@@ -50,6 +52,8 @@ PATTERN_SAYS = {
         "is not the name of a kernel module",
         "Letters, digits, _ and -, without a path or '.ko'.",
     ),
+    SYMBOL_PATTERN: ("is not a symbol of Buildroot's", "BR2_ and letters, digits, _."),
+    KERNEL_SYMBOL_PATTERN: ("is not a symbol of the kernel's", "CONFIG_ and letters, digits, _."),
 }
 
 Name = Annotated[
@@ -78,6 +82,20 @@ Text = Annotated[str, Constraints(max_length=500), AfterValidator(_one_line)]
 
 # A line that may be long, such as a public key.
 Line = Annotated[str, Constraints(max_length=16384), AfterValidator(_one_line)]
+
+
+def _no_comment(text: str) -> str:
+    if "#" in text:
+        raise ValueError("make reads a '#' in a .config as the begin of a comment; leave it out")
+    return text
+
+
+# What Kconfig knows: y or n (true, false), m, a number, or text.
+ConfigValue = bool | int | Annotated[Line, AfterValidator(_no_comment)]
+Config = dict[Annotated[str, Constraints(pattern=SYMBOL_PATTERN, max_length=128)], ConfigValue]
+KernelConfig = dict[
+    Annotated[str, Constraints(pattern=KERNEL_SYMBOL_PATTERN, max_length=128)], ConfigValue
+]
 
 
 def _inside(path: str) -> str:

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from edgeimg.manifest.base import Manifest, ModuleName, Name, PackageName, Text, Version, Word
+from edgeimg.manifest.base import (
+    Config,
+    Manifest,
+    ModuleName,
+    Name,
+    PackageName,
+    Text,
+    Version,
+    Word,
+)
 
 
 class RefusedQemu(Manifest):
@@ -19,22 +28,49 @@ class RefusedQemu(Manifest):
     source: Text = Field(description="Where this was seen.")
 
 
+class QemuFlash(Manifest):
+    """A flash memory with the environment of the board's U-Boot, made anew for each run."""
+
+    size_mib: int = Field(gt=0, le=1024, description="Size of the flash, as the machine wants it.")
+    environment_kib: int = Field(
+        gt=0, le=1024, description="Size of the environment (U-Boot's `CONFIG_ENV_SIZE`)."
+    )
+    environment: dict[Word, Text] = Field(
+        description="All its variables; U-Boot's own defaults do not count beside them."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> QemuFlash:
+        for name in self.environment:
+            if "=" in name:
+                raise ValueError(f"environment: '{name}' is not a name; it holds '='")
+        if self.environment_kib > self.size_mib * 1024:
+            raise ValueError("environment_kib: the environment is larger than the flash")
+        length = sum(len(f"{name}={value}\0".encode()) for name, value in self.environment.items())
+        if length + 5 > self.environment_kib * 1024:  # its checksum, and the end of the list
+            raise ValueError(f"environment: does not fit into {self.environment_kib} KiB")
+        return self
+
+
 class QemuBoot(Manifest):
     """How QEMU starts the board. Words in braces are filled in when it runs."""
 
-    disk: tuple[Text, ...] = Field(description="Arguments that boot the disk image itself.")
+    disk: tuple[Text, ...] = Field(
+        description="Arguments that boot the disk image itself; `{flash}` is the file of the flash."
+    )
     kernel: tuple[Text, ...] = Field(
         description="Arguments that boot `{kernel}` with `{initrd}` and `{cmdline}`."
     )
 
     @model_validator(mode="after")
     def _known_words(self) -> QemuBoot:
-        known = ("{kernel}", "{initrd}", "{cmdline}")
-        for argument in (*self.disk, *self.kernel):
-            for word in re.findall(r"\{[^{}]*\}", argument):
-                if word not in known:
-                    raise ValueError(f"{word} is not filled in; known are {', '.join(known)}")
-        missing = [word for word in known if not any(word in one for one in self.kernel)]
+        needed = ("{kernel}", "{initrd}", "{cmdline}")
+        for arguments, known in ((self.disk, ("{flash}",)), (self.kernel, needed)):
+            for argument in arguments:
+                for word in re.findall(r"\{[^{}]*\}", argument):
+                    if word not in known:
+                        raise ValueError(f"{word} is not filled in; known are {', '.join(known)}")
+        missing = [word for word in needed if not any(word in one for one in self.kernel)]
         if missing:
             raise ValueError(f"kernel does not hold {', '.join(missing)}")
         return self
@@ -46,12 +82,24 @@ class Qemu(Manifest):
     program: Word = Field(description="QEMU's program, such as `qemu-system-aarch64`.")
     args: tuple[Text, ...] = Field(description="Machine, CPU and memory arguments.")
     disk: tuple[Text, ...] = Field(description="Arguments that attach the drive with id `disk`.")
+    flash: QemuFlash | None = Field(
+        default=None, description="The flash that `boot.disk` names `{flash}`."
+    )
     boot: QemuBoot = Field(description="The two ways to start it.")
     serial_bus: Word = Field(description="The device that carries virtio serial ports.")
     network: Word = Field(description="The network device, such as `virtio-net-pci`.")
     refuse: tuple[RefusedQemu, ...] = Field(
         default=(), description="QEMU versions that compute wrongly with an argument."
     )
+
+    @model_validator(mode="after")
+    def _flash_is_used(self) -> Qemu:
+        used = any("{flash}" in word for word in self.boot.disk)
+        if used and self.flash is None:
+            raise ValueError("boot.disk holds {flash}, and there is no `flash`")
+        if self.flash is not None and not used:
+            raise ValueError("flash: boot.disk does not hold {flash}")
+        return self
 
 
 class Unsupported(Manifest):
@@ -73,6 +121,29 @@ class DebianBoard(Manifest):
     kernel_args: tuple[Word, ...] = Field(default=(), description="Kernel command line.")
 
 
+class BuildrootBoard(Manifest):
+    """What the buildroot builder needs to know of the board.
+
+    Files that it needs lie in `buildroot-external/board/<board>/`.
+    """
+
+    defconfig: Word | None = Field(
+        default=None,
+        description="Upstream's configuration that ours is added to, such as `raspberrypi5`; "
+        "absent: ours is all there is.",
+    )
+    config: Config = Field(default_factory=dict, description="Symbols that the board needs.")
+    kernel: Word = Field(description="The kernel's file, such as `Image`.")
+    disk: Word | None = Field(
+        default=None,
+        description="The disk image that upstream's scripts make, such as `sdcard.img`; absent: "
+        "the partitions are ours, and the kernel is the EFI program that the firmware starts.",
+    )
+    kernel_args: tuple[Word, ...] = Field(
+        default=(), description="Kernel command line, where the partitions are ours."
+    )
+
+
 def _serves(value: Any) -> str:
     # Chosen before validation, so that errors speak of one of the two forms only.
     if isinstance(value, dict):
@@ -89,7 +160,9 @@ class BoardBuilders(Manifest):
     debian: Annotated[Annotated[DebianBoard, Tag("served")] | Refused, Discriminator(_serves)] = (
         Field(description="Debian packages.")
     )
-    buildroot: Unsupported = Field(description="Buildroot.")
+    buildroot: Annotated[
+        Annotated[BuildrootBoard, Tag("served")] | Refused, Discriminator(_serves)
+    ] = Field(description="Buildroot.")
     yocto: Unsupported = Field(description="Yocto.")
 
 

@@ -8,6 +8,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
     AnyPath,
+    Config,
+    KernelConfig,
     Line,
     Manifest,
     Name,
@@ -26,6 +28,10 @@ class Kernel(Manifest):
     """The kernel, beyond what the board says."""
 
     args: tuple[Word, ...] = Field(default=(), description="More of the kernel command line.")
+    config: KernelConfig = Field(
+        default_factory=dict,
+        description="Symbols of the kernel's configuration, for builders that compile it.",
+    )
 
 
 class DebianOptions(Manifest):
@@ -35,6 +41,24 @@ class DebianOptions(Manifest):
         default=True,
         description="Take the newest packages of the security archive too. Turn it off only for a "
         "mirror that does not carry it for the architecture.",
+    )
+
+
+class BuildrootOptions(Manifest):
+    """What only the buildroot builder asks."""
+
+    toolchain: Name | None = Field(
+        default=None,
+        description="`bootlin` (prebuilt), `buildroot` (built from source) or `debian` (this "
+        "machine's own cross compiler); default: the catalogue's.",
+    )
+    config: Config = Field(
+        default_factory=dict,
+        description="Symbols of Buildroot's, laid over all others. `y`, `n`, a number or text; "
+        "in text a `$` is a `$`, but for $(TOPDIR) and $(BR2_EXTERNAL_..._PATH).",
+    )
+    primary_site: MirrorUrl | None = Field(
+        default=None, description="Address where sources are looked for first."
     )
 
 
@@ -107,6 +131,9 @@ class Product(Manifest):
         "mirror.",
     )
     debian: DebianOptions = Field(default=DebianOptions(), description="The debian builder.")
+    buildroot: BuildrootOptions = Field(
+        default=BuildrootOptions(), description="The buildroot builder."
+    )
     catalogs: tuple[AnyPath, ...] = Field(
         default=(), description="Folders with boards, models and catalogue entries of your own."
     )

@@ -25,7 +25,7 @@ class Selection:
     product: Product
     source: Source
     note: str
-    own_board: bool
+    own: bool
 
     @property
     def folder(self) -> Path:
@@ -34,8 +34,9 @@ class Selection:
 
     @property
     def slug(self) -> str:
-        """Names the project folder: product and board."""
-        return f"{self.product.name}-{Path(self.product.board).stem}"
+        """Names the project folder: product, board, and the builder if one is named."""
+        parts = [self.product.name, Path(self.product.board).stem, self.product.builder]
+        return "-".join(part for part in parts if part)
 
     @property
     def project(self) -> Path:
@@ -46,9 +47,9 @@ class Selection:
     def lock(self) -> Path:
         """The lock lies beside the product, with its stem: `edgeimg.lock` for `edgeimg.yaml`.
 
-        For another board than the product's own it lies in build/.
+        For another board or builder than the product's own it lies in build/.
         """
-        if self.own_board:
+        if self.own:
             return self.folder / f"{self.source.path.stem}.lock"
         return self.folder / "build" / f"{self.slug}.lock"
 
@@ -71,7 +72,7 @@ def select(
         source, note = read_source(path), ""
     else:
         source, note = _without_file(board, models)
-    own = source.data.get("board") if path is not None else None
+    own = (source.data.get("board"), source.data.get("builder")) if path is not None else None
     data = copy.deepcopy(source.data)
     given: dict[Location, str] = dict(source.given)
     if board is not None:
@@ -90,7 +91,7 @@ def select(
         product=parse(source, Product),
         source=source,
         note=note,
-        own_board=own is not None and data["board"] == own,
+        own=own is not None and own == (data["board"], data.get("builder")),
     )
 
 

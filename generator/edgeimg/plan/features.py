@@ -8,6 +8,7 @@ from pathlib import Path
 from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import Feature, FeatureOption
 from edgeimg.errors import UserError, UserErrors, did_you_mean
+from edgeimg.manifest.base import Config
 from edgeimg.manifest.load import Source, is_file, shown, user_path
 from edgeimg.manifest.product import Option, Product
 from edgeimg.plan.plan import PlannedFeature
@@ -17,7 +18,7 @@ MAX_TEXT = 1 << 16
 
 
 def plan_features(
-    product: Product, source: Source, catalog: Catalog
+    product: Product, source: Source, catalog: Catalog, builder: str
 ) -> tuple[tuple[PlannedFeature, ...], tuple[Feature, ...]]:
     """The product's features and those they need, in order of their names.
 
@@ -50,8 +51,13 @@ def plan_features(
                 )
         options = _Options(product.features.get(name, {}), feature, source)
         errors += options.errors
+        if builder == "buildroot" and feature.buildroot.unsupported:
+            place = source.place(("features", name, ""))
+            why = feature.buildroot.unsupported
+            errors.append(UserError(f"features: {name} with buildroot: {why}", place=place))
+            continue
         try:
-            folder = _files(catalog, path, feature)
+            folder = _files(catalog, path, feature, builder)
         except UserError as error:
             errors.append(error)
             continue
@@ -63,6 +69,7 @@ def plan_features(
                 folder=folder,
                 ports=feature.ports,
                 packages=(*feature.debian.packages, *options.packages),
+                config={**feature.buildroot.config, **options.config},
             )
         )
     if errors:
@@ -70,15 +77,16 @@ def plan_features(
     return tuple(planned), tuple(entry for _, (_, entry) in sorted(entries.items()))
 
 
-def _files(catalog: Catalog, path: Path, feature: Feature) -> Path | None:
-    if feature.debian.files is None:
+def _files(catalog: Catalog, path: Path, feature: Feature, builder: str) -> Path | None:
+    files = feature.buildroot.files if builder == "buildroot" else feature.debian.files
+    if files is None:
         return None
-    folder = catalog.folder_of(path) / "debian-image/features" / feature.debian.files / "root"
-    shipped = data("debian-image") / "features" / feature.debian.files / "root"
+    folder = catalog.folder_of(path) / "debian-image/features" / files / "root"
+    shipped = data("debian-image") / "features" / files / "root"
     for found in (folder, shipped):
         if found.is_dir():
             return found
-    raise UserError(f"debian.files: there is no {folder}", place=shown(path))
+    raise UserError(f"{builder}.files: there is no {folder}", place=shown(path))
 
 
 class _Options:
@@ -91,6 +99,7 @@ class _Options:
         self.values: dict[str, Option] = {}
         self.texts: dict[str, str] = {}
         self.packages: list[str] = []
+        self.config: Config = {}
         for name in given:
             if name not in feature.options:
                 hint = did_you_mean(name, list(feature.options))
@@ -106,6 +115,7 @@ class _Options:
                 self._take(name, option, given[name])
                 if given[name] != option.default:
                     self.packages += option.packages
+                    self.config.update(option.config)
             elif option.default is None:
                 self.fail((), f"features.{feature.name}.{name}: is missing", "It is required.")
             else:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeimg.catalog.search import Shadow
-from edgeimg.catalog.types import Architecture, DebianDistribution, Repository
+from edgeimg.catalog.types import (
+    Architecture,
+    BuildrootRelease,
+    DebianDistribution,
+    Repository,
+)
+from edgeimg.manifest.base import Config, KernelConfig
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.model import ImageInput, Tolerance
 from edgeimg.manifest.product import Budgets, Option
@@ -94,8 +100,18 @@ class WheelRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DebianRuntime:
+    """Where the library lies in the root, the packages it needs, the headers' folder."""
+
+    library: str
+    include: str = ""
+    packages: tuple[str, ...] = ()
+    sysroot: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedRuntime:
-    """The runtime and where its library comes from: a wheel, or packages."""
+    """The runtime; its library comes from the wheel, or from the builder's packages."""
 
     name: str
     adapter: str
@@ -105,18 +121,17 @@ class PlannedRuntime:
     kernel_modes: tuple[str, ...]
     host: str
     host_package: str
-    library: str
-    include: str
     wheel: WheelRequest | None
-    packages: tuple[str, ...]
-    sysroot: tuple[str, ...]
+    debian: DebianRuntime | None = None
+    config: Config = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedFeature:
     """A feature with all its options, defaults filled in.
 
-    `texts` are files made of `files` options: option name -> content.
+    `texts` are files made of `files` options: option name -> content. `packages` are for
+    the debian builder, `config` for Buildroot.
     """
 
     name: str
@@ -125,6 +140,7 @@ class PlannedFeature:
     folder: Path | None
     ports: tuple[int, ...]
     packages: tuple[str, ...]
+    config: Config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +162,35 @@ class DebianPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BuildrootPlan:
+    """What the buildroot builder configures.
+
+    Attributes:
+        toolchain: its name in the catalogue.
+        defconfig: upstream's, which ours is added to; None when ours is all there is.
+        config: our symbols, section -> symbol -> value; a later section wins.
+        asked: symbol -> the place where the product asks for it.
+        folder: the board's own files, if it has any.
+        kernel, disk: file names that Buildroot's images get; `disk` None: our partitions.
+        kernel_args: where the partitions are ours.
+        kernel_config: symbols of the kernel's configuration.
+        primary_site: where sources are looked for first.
+    """
+
+    release: BuildrootRelease
+    toolchain: str
+    defconfig: str | None
+    config: Mapping[str, Config]
+    asked: Mapping[str, str]
+    folder: Path | None
+    kernel: str
+    disk: str | None
+    kernel_args: tuple[str, ...]
+    kernel_config: KernelConfig
+    primary_site: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Every decision about one product."""
 
@@ -155,6 +200,7 @@ class Plan:
     board: Board
     architecture: Architecture
     builder: str
+    glibc: str
     runtime: PlannedRuntime
     models: tuple[PlannedModel, ...]
     threads: int
@@ -163,5 +209,6 @@ class Plan:
     app_source: Path
     data_mib: int
     budgets: Budgets
-    debian: DebianPlan
+    debian: DebianPlan | None
+    buildroot: BuildrootPlan | None
     shadows: tuple[Shadow, ...]

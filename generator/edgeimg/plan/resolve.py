@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgeimg.catalog.search import Catalog, Shadow, same_name
-from edgeimg.catalog.types import Architecture, Architectures, DebianDistribution, Feature
+from edgeimg.catalog.types import (
+    Architecture,
+    Architectures,
+    BuildrootRelease,
+    DebianDistribution,
+)
 from edgeimg.errors import UserError, UserErrors, did_you_mean
-from edgeimg.manifest.board import Board, DebianBoard
+from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported
 from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Product
+from edgeimg.plan.buildroot import choose_toolchain, plan_buildroot
+from edgeimg.plan.chosen import Chosen
+from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
 from edgeimg.plan.models import plan_model
-from edgeimg.plan.plan import DebianPlan, Plan, PlannedFeature, PlannedModel, PlannedRuntime
+from edgeimg.plan.plan import Plan, PlannedFeature, PlannedModel, PlannedRuntime
 from edgeimg.plan.runtimes import plan_runtime
 from edgeimg.resources import data
 
@@ -36,24 +44,39 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
     board = _collect(errors, lambda: _board(board_path, product.board))
     models = _plan_models(product, source, catalog, cache_dir, errors)
-    features = _collect(errors, lambda: plan_features(product, source, catalog))
+    builder = product.builder or (board.default_builder if board else "debian")
+    features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
     app = _app(product, base, source, errors)
     if errors or board is None or features is None:
         raise UserErrors(errors)
     planned_features, entries = features
-    _builder(product, source, board, board_path)
+    serves = _builder(product, source, board, board_path, builder)
     _storage(product, source, board, board_path)
-    distribution = load(catalog.file("catalog/debian.yaml"), DebianDistribution)
+    chosen = Chosen(product=product, source=source, catalog=catalog, board=board)
     architecture = _architecture(catalog, board, board_path)
-    runtime = plan_runtime(product, source, catalog, board, models, distribution)
+    debian = buildroot = None
+    if isinstance(serves, DebianBoard):
+        distribution = load(catalog.file("catalog/debian.yaml"), DebianDistribution)
+        glibc = distribution.glibc
+        runtime = plan_runtime(chosen, models, builder, glibc)
+        debian = plan_debian(chosen, serves, distribution, runtime, entries, planned_features)
+    else:
+        release = load(catalog.file("catalog/buildroot.yaml"), BuildrootRelease)
+        toolchain = choose_toolchain(chosen, release)
+        glibc = release.toolchains[toolchain].glibc
+        runtime = plan_runtime(chosen, models, builder, glibc)
+        buildroot = plan_buildroot(
+            chosen, serves, board_path, release, toolchain, runtime, planned_features
+        )
     return Plan(
         product=product.name,
         summary=product.summary,
         manifests=_manifests(source, board_path, models),
         board=board,
         architecture=architecture,
-        builder=product.builder or board.default_builder,
+        builder=builder,
+        glibc=glibc,
         runtime=runtime,
         models=models,
         threads=product.threads,
@@ -62,8 +85,9 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         app_source=app,
         data_mib=product.data_mib,
         budgets=product.budgets,
-        debian=_debian(product, source, board, distribution, runtime, entries, planned_features),
-        shadows=_shadows(catalog, product, runtime, planned_features),
+        debian=debian,
+        buildroot=buildroot,
+        shadows=_shadows(catalog, product, runtime, planned_features, builder),
     )
 
 
@@ -160,16 +184,18 @@ def _app(product: Product, base: Path, source: Source, errors: list[UserError]) 
     return path
 
 
-def _builder(product: Product, source: Source, board: Board, board_path: Path) -> DebianBoard:
-    name = product.builder or board.default_builder
+def _builder(
+    product: Product, source: Source, board: Board, board_path: Path, name: str
+) -> DebianBoard | BuildrootBoard:
     builder = getattr(board.builders, name)
-    if not isinstance(builder, DebianBoard):
+    if isinstance(builder, Unsupported):
         place = source.place(("builder",) if product.builder else ("board",))
         raise UserError(
             f"builder {name} does not serve {board.name}: {builder.unsupported}",
             place=place,
             hint=f"See {shown(board_path)}.",
         )
+    assert isinstance(builder, DebianBoard | BuildrootBoard)
     return builder
 
 
@@ -195,50 +221,6 @@ def _architecture(catalog: Catalog, board: Board, board_path: Path) -> Architect
     return known[board.architecture]
 
 
-def _debian(
-    product: Product,
-    source: Source,
-    board: Board,
-    distribution: DebianDistribution,
-    runtime: PlannedRuntime,
-    features: tuple[Feature, ...],
-    planned: tuple[PlannedFeature, ...],
-) -> DebianPlan:
-    serves = board.builders.debian
-    assert isinstance(serves, DebianBoard)
-    root = {*distribution.root, *runtime.packages, *product.packages}
-    root.update(package for feature in planned for package in feature.packages)
-    modules = [*serves.modules, *distribution.modules]
-    late = [*serves.late_modules]
-    late += [module for feature in features for module in feature.debian.modules]
-    console = f"console={board.console}"
-    args = [console, *distribution.kernel_args, *serves.kernel_args]
-    args += [arg for feature in features for arg in feature.debian.kernel_args]
-    return DebianPlan(
-        distribution=distribution,
-        repositories=tuple(
-            one
-            for one in distribution.repositories
-            if product.debian.security_updates or not one.security
-        ),
-        packages={
-            "root": tuple(sorted(root)),
-            "kernel": (serves.kernel,),
-            "boot": distribution.boot,
-            "initramfs": distribution.initramfs,
-            "sysroot": tuple(sorted({*distribution.sysroot, *runtime.sysroot})),
-        },
-        places={
-            name: source.place(("packages", index)) for index, name in enumerate(product.packages)
-        },
-        modules=tuple(dict.fromkeys(modules)),
-        late_modules=tuple(dict.fromkeys(late)),
-        kernel_args=tuple(dict.fromkeys([*args, *product.kernel.args])),
-        mirror=product.mirror,
-        snapshot_mirror=product.snapshot_mirror,
-    )
-
-
 def _manifests(source: Source, board: Path, models: tuple[PlannedModel, ...]) -> tuple[str, ...]:
     # By name only: an emitted project must not change with the folder it is made in.
     return (source.path.name, board.name, *(model.manifest.name for model in models))
@@ -249,10 +231,11 @@ def _shadows(
     product: Product,
     runtime: PlannedRuntime,
     features: tuple[PlannedFeature, ...],
+    builder: str,
 ) -> tuple[Shadow, ...]:
     used = [("board", product.board), ("runtime", runtime.name)]
     used += [("model", model) for model in product.models]
     used += [("feature", feature.name) for feature in features]
-    used += [("file", "catalog/architectures.yaml"), ("file", "catalog/debian.yaml")]
+    used += [("file", "catalog/architectures.yaml"), ("file", f"catalog/{builder}.yaml")]
     found = [catalog.shadow(kind, name) for kind, name in used]
     return tuple(shadow for shadow in found if shadow)

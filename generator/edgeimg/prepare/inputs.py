@@ -12,7 +12,7 @@ from edgeimg.errors import UserError
 from edgeimg.events import Report
 from edgeimg.manifest.load import shown
 from edgeimg.manifest.product import MIRROR_PATTERN
-from edgeimg.plan.plan import Plan
+from edgeimg.plan.plan import DebianPlan, Plan
 from edgeimg.prepare.apt import DebianRequest, PackageRole, Repository
 from edgeimg.prepare.lock import Lock, LockRequest, make_lock, read_lock, write_lock
 from edgeimg.prepare.wheels import WheelRequest
@@ -29,15 +29,6 @@ class Inputs:
 
 def lock_request(plan: Plan) -> LockRequest:
     """What the plan asks a lock for."""
-    debian = plan.debian
-    repositories = tuple(
-        Repository(name=one.name, suite=one.suite, components=one.components)
-        for one in debian.repositories
-    )
-    roles = tuple(
-        PackageRole(role=role, names=names, closure=role in CLOSURES)
-        for role, names in sorted(debian.packages.items())
-    )
     wheels: tuple[WheelRequest, ...] = ()
     if plan.runtime.wheel is not None:
         wheel = plan.runtime.wheel
@@ -48,17 +39,27 @@ def lock_request(plan: Plan) -> LockRequest:
                 machine=wheel.machine,
                 file=wheel.file,
                 sha256=wheel.sha256,
-                glibc=debian.distribution.glibc,
+                glibc=plan.glibc,
             ),
         )
-    return LockRequest(
-        debian=DebianRequest(
-            suite=debian.distribution.suite,
-            architecture=plan.architecture.debian,
-            repositories=repositories,
-            packages=roles,
-        ),
-        wheels=wheels,
+    debian = _debian_request(plan, plan.debian) if plan.debian else None
+    return LockRequest(debian=debian, wheels=wheels)
+
+
+def _debian_request(plan: Plan, debian: DebianPlan) -> DebianRequest:
+    repositories = tuple(
+        Repository(name=one.name, suite=one.suite, components=one.components)
+        for one in debian.repositories
+    )
+    roles = tuple(
+        PackageRole(role=role, names=names, closure=role in CLOSURES)
+        for role, names in sorted(debian.packages.items())
+    )
+    return DebianRequest(
+        suite=debian.distribution.suite,
+        architecture=plan.architecture.debian,
+        repositories=repositories,
+        packages=roles,
     )
 
 
@@ -68,9 +69,10 @@ def mirror_of(plan: Plan) -> str | None:
     Raises:
         UserError: EDGEIMG_MIRROR is not an address.
     """
+    own = plan.debian.mirror if plan.debian else None
     named = os.environ.get("EDGEIMG_MIRROR", "")
-    if plan.debian.mirror or not named:
-        return plan.debian.mirror
+    if own or not named:
+        return own
     if not re.fullmatch(MIRROR_PATTERN, named):
         raise UserError(
             f"'{named[:80]}' is not an address", place="EDGEIMG_MIRROR", hint="Try https://..."
@@ -107,14 +109,14 @@ def renew_lock(plan: Plan, path: Path, report: Report) -> Lock:
     Raises:
         UserError: a package, wheel, mirror or index that is not there or not right.
     """
-    keyring = Path(plan.debian.distribution.keyring)
+    debian = plan.debian
     lock = make_lock(
         lock_request(plan),
         Cache(),
         mirror_of(plan),
         report,
-        keyrings=(keyring,),
-        places=plan.debian.places,
+        keyrings=(Path(debian.distribution.keyring),) if debian else (),
+        places=debian.places if debian else {},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_lock(path, lock)

@@ -10,6 +10,7 @@ import shlex
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from edgeimg.manifest.base import ConfigValue
 from edgeimg.resources import data
 
 if TYPE_CHECKING:
@@ -27,6 +28,28 @@ def make_value(text: str) -> str:
     quoted = re.sub(r"(\\*)#", r"\1\1\\#", text.replace("$", "$$"))
     # `$()` is nothing; it keeps a backslash or a blank at the end what it is.
     return f"{quoted}$()" if quoted.endswith("\\") or quoted != quoted.rstrip() else quoted
+
+
+# What a text may take from make: folders that only the build knows.
+MAKE_FOLDERS = re.compile(r"\$\((?:TOPDIR|BINARIES_DIR|BR2_EXTERNAL_[A-Z0-9_]+_PATH)\)")
+
+
+def kconfig_line(symbol: str, value: ConfigValue) -> str:
+    """A line of a defconfig.
+
+    In text a `$` stays a `$` when make reads the .config, but for the folders above.
+    """
+    if value in ("n", False):
+        return f"# {symbol} is not set"
+    if value is True or value in ("y", "m"):
+        return f"{symbol}={'y' if value is True else value}"
+    if isinstance(value, int) or re.fullmatch(r"0x[0-9A-Fa-f]+", value):
+        return f"{symbol}={value}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    parts = MAKE_FOLDERS.split(escaped)
+    folders = [*MAKE_FOLDERS.findall(escaped), ""]
+    text = "".join(a.replace("$", "$$") + b for a, b in zip(parts, folders, strict=True))
+    return f'{symbol}="{text}"'
 
 
 def shell_value(text: str) -> str:

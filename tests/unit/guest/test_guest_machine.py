@@ -25,6 +25,7 @@ def test_the_whole_line(qemu: FakeQemu) -> None:
         qemu.board(),
         qemu.artefacts,
         "kernel",
+        scratch=qemu.folder,
         serial=["-serial", "stdio"],
         stream=qemu.folder / "a,b.tar",
         ssh_port=2222,
@@ -47,20 +48,20 @@ def test_the_whole_line(qemu: FakeQemu) -> None:
 
 
 def test_without_verify_and_ssh_there_is_neither_port_nor_network(qemu: FakeQemu) -> None:
-    words = arguments(qemu.board(), qemu.artefacts, "disk", serial=[])
+    words = arguments(qemu.board(), qemu.artefacts, "disk", scratch=qemu.folder, serial=[])
     assert not [word for word in words if "virt" in word and word != "virt"]
     assert not [word for word in words if "netdev" in word]
 
 
 def test_a_boards_own_accelerator_stays(qemu: FakeQemu) -> None:
     board = qemu.board(args=("-M", "virt,accel=tcg"))
-    assert "-accel" not in arguments(board, qemu.artefacts, "disk", serial=[])
+    assert "-accel" not in arguments(board, qemu.artefacts, "disk", scratch=qemu.folder, serial=[])
 
 
 def test_a_kernel_boot_needs_a_kernel(qemu: FakeQemu) -> None:
     only_disk = Artefacts(image=qemu.artefacts.image)
     with pytest.raises(UserError, match="no kernel and initrd to boot directly"):
-        arguments(qemu.board(), only_disk, "kernel", serial=[])
+        arguments(qemu.board(), only_disk, "kernel", scratch=qemu.folder, serial=[])
 
 
 @pytest.mark.parametrize(
@@ -73,11 +74,17 @@ def test_a_kernel_boot_needs_a_kernel(qemu: FakeQemu) -> None:
 def test_firmware_must_be_there(qemu: FakeQemu, how: tuple[str, ...], words: str) -> None:
     board = qemu.board(args=how)
     with pytest.raises(UserError, match=f"QEMU's firmware {words} is missing"):
-        arguments(board, qemu.artefacts, "kernel", serial=[])
+        arguments(board, qemu.artefacts, "kernel", scratch=qemu.folder, serial=[])
 
 
 def test_a_bare_firmware_name_is_qemus_own(qemu: FakeQemu) -> None:
-    arguments(qemu.board(args=("-bios", "bios-microvm.bin")), qemu.artefacts, "kernel", serial=[])
+    arguments(
+        qemu.board(args=("-bios", "bios-microvm.bin")),
+        qemu.artefacts,
+        "kernel",
+        scratch=qemu.folder,
+        serial=[],
+    )
 
 
 def test_a_program_that_is_no_qemu(qemu: FakeQemu) -> None:

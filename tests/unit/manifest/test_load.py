@@ -154,6 +154,17 @@ def test_a_million_brackets_are_refused(tmp_path: Path) -> None:
     [
         ("{cmdline}", "{command}", "{command} is not filled in"),
         ("{initrd}", "x", "kernel does not hold {initrd}"),
+        ("file={flash}", "file={kernel}", "{kernel} is not filled in; known are {flash}"),
+        ("file={flash}", "file=x", "flash: boot.disk does not hold {flash}"),
+        ("size_mib: 64", "size_mib: 0", "size_mib"),
+        ("environment_kib: 256", "environment_kib: 1024000", "environment_kib"),
+        (
+            "environment_kib: 256\n    environment:",
+            "environment_kib: 1\n    environment:\n"
+            + "".join(f"      v{number}: {'x' * 400}\n" for number in range(3)),
+            "does not fit into 1 KiB",
+        ),
+        ("bootdelay:", "boot=delay:", "'boot=delay' is not a name; it holds '='"),
         ("[squashfs,", "[fs/squashfs,", "'fs/squashfs' is not the name of a kernel module"),
     ],
 )

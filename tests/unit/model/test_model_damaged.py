@@ -37,7 +37,7 @@ def damaged(draw: st.DrawFn, sound: bytes) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300)
 @given(damaged(TFLITE))
 def test_tflite(data: bytes) -> None:
     from edgeimg.model import tflite_reader
@@ -47,7 +47,7 @@ def test_tflite(data: bytes) -> None:
         assert ModelInfo.from_json(info.to_json()) == info
 
 
-@settings(max_examples=100, deadline=2000)
+@settings(max_examples=100)
 @given(damaged(ONNX))
 def test_onnx(data: bytes) -> None:
     pytest.importorskip("onnx")
@@ -66,9 +66,7 @@ def test_onnx_text_that_is_not_utf8() -> None:
     assert info.metadata["description"].startswith("\ufffddgeimg example")
 
 
-@settings(
-    max_examples=10, deadline=30000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_through_the_child(tmp_path: Path, data: st.DataObject) -> None:
     sound, suffix = data.draw(st.sampled_from([(TFLITE, ".tflite"), (ONNX, ".onnx")]))

@@ -58,9 +58,7 @@ def test_hostile_text_reaches_the_shell_as_text(text: str, tmp_path: Path) -> No
     assert not (tmp_path / "ran").exists()
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(printable)
 def test_any_line_reaches_make_as_it_is(tmp_path: Path, text: str) -> None:
     text = text.strip()

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from edgeimg.builders.debian.render import command_line
-from edgeimg.builders.image import Image
+from edgeimg.builders.image import Image, plain_environment
 from edgeimg.cache import Cache
 from edgeimg.errors import InternalError
 from edgeimg.events import Log, Progress, Report, Step
@@ -18,9 +18,6 @@ from edgeimg.process import last_lines, run
 FETCH = re.compile(r"edgeimg: fetch (\d+)/(\d+) (\S+)")
 STEP = re.compile(r"edgeimg: step (\S+)")
 ERROR = re.compile(r"edgeimg: ([a-z]+: .*)")
-
-# What the project's programs may see of our environment: no virtual environment, no flags.
-KEPT = ("HOME", "USER", "TERM", "LANG", "TMPDIR", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 
 
 def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
@@ -44,7 +41,7 @@ def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
             args += [f"MIRROR={mirror}"]
         if offline:
             args += ["OFFLINE=yes"]
-        done = run(args, env=_environment(), check=False, on_line=on_line)
+        done = run(args, env=plain_environment(), check=False, on_line=on_line)
     if done.status != 0:
         raise _failure(done.stdout + done.stderr, log)
     return image(plan, folder)
@@ -65,21 +62,6 @@ def image(plan: Plan, folder: Path) -> Image:
         cmdline=command_line(plan),
         shown=(("disk image", disk), ("compressed", compressed), ("root file system", root)),
     )
-
-
-def _environment() -> dict[str, str]:
-    kept = {
-        key: value for key, value in os.environ.items() if key in KEPT or "proxy" in key.lower()
-    }
-    return {**kept, "PATH": _plain_path()}
-
-
-def _plain_path() -> str:
-    """PATH without the virtual environment that we may run in."""
-    ours = os.environ.get("VIRTUAL_ENV", "")
-    parts = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    kept = [part for part in parts if part and not (ours and part.startswith(ours))]
-    return os.pathsep.join(kept)
 
 
 def _report(line: str, report: Report) -> None:

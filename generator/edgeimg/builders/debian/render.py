@@ -9,13 +9,17 @@ from typing import Any
 
 from edgeimg.errors import UserError
 from edgeimg.host import read_tools
-from edgeimg.manifest.product import Option
-from edgeimg.plan.plan import Plan, PlannedFeature
+from edgeimg.plan.plan import Plan
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.prepare.lock import Lock
-from edgeimg.render.app_config import app_config_text
+from edgeimg.render.contents import (
+    add_app,
+    add_configuration,
+    add_features,
+    add_models,
+    header,
+)
 from edgeimg.render.environment import render as render_template
-from edgeimg.render.environment import shell_value
 from edgeimg.render.tree import Copy, Text, Tree
 from edgeimg.resources import data
 
@@ -23,8 +27,6 @@ from edgeimg.resources import data
 SEED = uuid.UUID("5b0a3a4e-6f0e-5c55-9a55-6d1d4c1d7f10")
 # The folders of `debian-image/` that every project has.
 PLAIN = ("scripts", "initramfs", "root")
-# Parts of the app that only its own tests need.
-APP_TESTS = ("tests/", "fuzz/")
 # What is a link into `usr/` in the image; no folder can be laid over it.
 MERGED = ("bin", "lib", "sbin")
 
@@ -41,11 +43,12 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     tree.add("Makefile", Copy(source=plain / "Makefile"))
     for folder in PLAIN:
         tree.copy_folder(plain / folder, folder)
-    _add_app(tree, plan)
+    add_app(tree, plan, "app")
     _add_lock(tree, plan, inputs.lock)
     _add_configuration(tree, plan)
-    _add_features(tree, plan)
-    _add_models(tree, plan)
+    add_configuration(tree, plan, "root")
+    add_features(tree, plan, "root")
+    add_models(tree, plan, "root")
     lists = _add_overlay(tree, plan.overlay) if plan.overlay else []
     context = {**_context(plan), "lists": lists}
     for name in ("README.md", "config.mk", "genimage.cfg"):
@@ -55,20 +58,8 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
 
 def command_line(plan: Plan) -> str:
     """The kernel command line."""
+    assert plan.debian is not None
     return " ".join(plan.debian.kernel_args)
-
-
-def _header(plan: Plan) -> str:
-    return f"Made by edgeimg from {', '.join(plan.manifests)}."
-
-
-def _add_app(tree: Tree, plan: Plan) -> None:
-    shipped = plan.app_source == data("app")
-    whole = Tree()
-    whole.copy_folder(plan.app_source, "app", what="app", skip=(".git", ".cache", "build"))
-    for path, entry in whole.files.items():
-        if not (shipped and path.removeprefix("app/").startswith(APP_TESTS)):
-            tree.add(path, entry)
 
 
 def _add_lock(tree: Tree, plan: Plan, lock: Lock) -> None:
@@ -91,14 +82,9 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _add_configuration(tree: Tree, plan: Plan) -> None:
+    assert plan.debian is not None
     tree.add("initramfs/modules", Text(content=_lines(plan.debian.modules)))
     tree.add("initramfs/modules-late", Text(content=_lines(plan.debian.late_modules)))
-    modes = " ".join(plan.runtime.kernel_modes)
-    tree.add(
-        "root/etc/edgeimg/verify.conf",
-        Text(content=f"KERNELS={shell_value(modes)}\n"),
-        replace=True,
-    )
     tree.add("root/etc/hostname", Text(content=f"{plan.product}\n"), replace=True)
 
 
@@ -107,7 +93,8 @@ def _lines(words: tuple[str, ...]) -> str:
 
 
 def _context(plan: Plan) -> dict[str, Any]:
-    runtime = plan.runtime
+    runtime, debian = plan.runtime, plan.debian
+    assert debian is not None and runtime.debian is not None
     variables = {
         "PRODUCT": plan.product,
         "BOARD": plan.board.name,
@@ -117,17 +104,17 @@ def _context(plan: Plan) -> dict[str, Any]:
         "EFI_STUB": plan.architecture.efi_stub,
         "KERNEL_ARGS": command_line(plan),
         "RUNTIME": runtime.adapter,
-        "RUNTIME_LIBRARY": runtime.library,
-        "RUNTIME_INCLUDE": runtime.include,
+        "RUNTIME_LIBRARY": runtime.debian.library,
+        "RUNTIME_INCLUDE": runtime.debian.include,
         "APP_SOURCE": "app",
-        "MIRROR": plan.debian.mirror or "",
-        "SNAPSHOT_MIRROR": plan.debian.snapshot_mirror or "",
+        "MIRROR": debian.mirror or "",
+        "SNAPSHOT_MIRROR": debian.snapshot_mirror or "",
         "DATA_MIB": str(plan.data_mib),
         "PARTITION_SEED": str(uuid.uuid5(SEED, plan.product)),
     }
     names = ("disk", "esp", "rootfs-a", "rootfs-b", "data")
     return {
-        "header": _header(plan),
+        "header": header(plan),
         "product": plan.product,
         "summary": plan.summary,
         "board": plan.board.name,
@@ -147,47 +134,6 @@ def _host_packages(architecture: str) -> list[str]:
     tools = read_tools(data("catalog") / "host.yaml")
     wanted = {"debian", architecture}
     return sorted({str(tool["package"]) for tool in tools if wanted & set(tool["for"])})
-
-
-def _add_features(tree: Tree, plan: Plan) -> None:
-    for feature in plan.features:
-        if feature.folder is not None:
-            what = f"feature {feature.name}"
-            tree.copy_folder(feature.folder, "root", what=what, replace=True)
-        if feature.options:
-            path = f"root/etc/edgeimg/{feature.name}.conf"
-            tree.add(path, Text(content=_configuration(plan, feature)), replace=True)
-        for name, content in sorted(feature.texts.items()):
-            tree.add(f"root/etc/edgeimg/{name}", Text(content=content), replace=True)
-
-
-def _configuration(plan: Plan, feature: PlannedFeature) -> str:
-    """Shell assignments, one an option, for the feature's own scripts."""
-    lines = [f"# {_header(plan)}"]
-    for name, value in sorted(feature.options.items()):
-        lines.append(f"{name.upper().replace('-', '_')}={shell_value(_text(value))}")
-    return "\n".join(lines) + "\n"
-
-
-def _text(value: Option) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return " ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _add_models(tree: Tree, plan: Plan) -> None:
-    for model in plan.models:
-        config = app_config_text(model, plan.threads)
-        tree.add(f"root/etc/edge-infer/{model.name}.json", Text(content=config))
-        source = Copy(source=model.path, sha256=model.info.sha256)
-        tree.add(f"root{model.image_file}", source)
-        for index, output in enumerate(model.outputs):
-            if output.labels:
-                lines = "".join(f"{label}\n" for label in output.labels)
-                tree.add(f"root{model.image_labels(index)}", Text(content=lines))
-        for sample in model.samples:
-            path = f"root{model.image_samples}/{sample.name}"
-            tree.add(path, Copy(source=sample.path, sha256=sample.sha256))
 
 
 def _add_overlay(tree: Tree, overlay: Path) -> list[str]:

@@ -1,0 +1,252 @@
+"""Plan, Inputs -> Tree: the emitted Buildroot project (docs/design.md)."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+from edgeimg.host import read_tools
+from edgeimg.manifest.base import Config
+from edgeimg.plan.plan import BuildrootPlan, Plan
+from edgeimg.prepare.inputs import Inputs
+from edgeimg.render.contents import (
+    add_app,
+    add_configuration,
+    add_features,
+    add_models,
+    header,
+)
+from edgeimg.render.environment import kconfig_line
+from edgeimg.render.environment import render as render_template
+from edgeimg.render.tree import Copy, Text, Tree
+from edgeimg.resources import data
+
+SEED = uuid.UUID("0c1f3f0a-7f0b-5d0e-8f7d-4b1f0d3f6a21")
+EXTERNAL = "$(BR2_EXTERNAL_EDGEIMG_PATH)"
+# What the packages share with the debian builder: path in `debian-image/` -> in the package.
+SHARED = {
+    "root/usr/lib/edgeimg/features": "features",
+    "root/usr/lib/edgeimg/service": "service",
+    "root/usr/lib/edgeimg/verify": "verify",
+    "features/systemd/root/usr/lib/edgeimg/service": "service.systemd",
+    "features/systemd/root/usr/lib/systemd/system-generators/edgeimg": "generator",
+    "features/systemd/root/usr/lib/systemd/system/edge-infer@.service": "edge-infer@.service",
+    "features/systemd/root/usr/lib/systemd/system/edgeimg-features.service": (
+        "edgeimg-features.service"
+    ),
+    "features/systemd/root/usr/lib/systemd/system/multi-user.target.d/edgeimg.conf": (
+        "multi-user.conf"
+    ),
+}
+# Room for the root file system where the partitions are ours; an update needs two of it.
+SLOT_MIB = 96
+
+
+def render(plan: Plan, inputs: Inputs) -> Tree:
+    """The project as a tree of files.
+
+    Raises:
+        UserError: the overlay, a feature or the app holds what a project cannot.
+        ValueError: text that a format cannot quote; the manifests refuse such text.
+    """
+    assert plan.buildroot is not None
+    tree = Tree()
+    plain = data("buildroot-external")
+    tree.add("Makefile", Copy(source=plain / "Makefile"))
+    tree.copy_folder(plain / "scripts", "scripts")
+    tree.add("external/external.mk", Copy(source=plain / "external.mk"))
+    tree.copy_folder(plain / "board/common", "external/board/common", skip=("own-partitions",))
+    overlay = f"external/board/{plan.board.name}/overlay"
+    board_files = _add_board(tree, plan, plan.buildroot, overlay)
+    sections = {**plan.buildroot.config, "this product": board_files}
+    packages = _add_packages(tree, plain / "package", sections)
+    _add_package_contents(tree, plan)
+    add_configuration(tree, plan, overlay)
+    add_features(tree, plan, overlay)
+    if plan.overlay:
+        tree.copy_folder(plan.overlay, overlay, what="overlay", replace=True, exact=True)
+    if table := _table(tree, overlay):
+        path = f"external/board/{plan.board.name}/device_table.txt"
+        tree.add(path, Text(content=table))
+        board_files["BR2_ROOTFS_DEVICE_TABLE"] = f"system/device_table.txt {_inside(path)}"
+    context = _context(plan, plan.buildroot, inputs, sections, packages)
+    for name in ("README.md", "config.mk"):
+        tree.add(name, Text(content=render_template("buildroot", name, context)))
+    for name in ("external.desc", "Config.in", "wheels.mk"):
+        text = render_template("buildroot", f"external/{name}", context)
+        tree.add(f"external/{name}", Text(content=text))
+    for wheel in context["wheels"]:
+        text = render_template("buildroot", "external/wheel.hash", {**context, "wheel": wheel})
+        name = f"external/package/{wheel['package']}/{wheel['package']}.hash"
+        tree.add(name, Text(content=text))
+    text = render_template("buildroot", "external/configs/defconfig", context)
+    tree.add(f"external/configs/{plan.product}_defconfig", Text(content=text))
+    return tree
+
+
+def command_line(plan: Plan) -> str:
+    """The kernel command line, where the partitions are ours."""
+    assert plan.buildroot is not None
+    return " ".join(plan.buildroot.kernel_args)
+
+
+def _inside(path: str) -> str:
+    return EXTERNAL + path.removeprefix("external")
+
+
+def _add_board(tree: Tree, plan: Plan, buildroot: BuildrootPlan, overlay: str) -> Config:
+    """The board's files; what must be configured for them."""
+    folder = f"external/board/{plan.board.name}"
+    config: Config = {
+        "BR2_TARGET_GENERIC_HOSTNAME": plan.product,
+        "BR2_ROOTFS_OVERLAY": _inside(overlay),
+    }
+    if buildroot.folder is not None:
+        tree.copy_folder(buildroot.folder, folder)
+        if f"{folder}/linux.config" in tree.files:
+            config["BR2_LINUX_KERNEL_CUSTOM_CONFIG_FILE"] = _inside(f"{folder}/linux.config")
+    fragments: dict[str, str] = {}
+    if buildroot.disk is None:
+        plain = data("buildroot-external") / "board/common/own-partitions"
+        tree.copy_folder(plain, overlay)
+        text = render_template("buildroot", "external/board/genimage.cfg", _partitions(plan))
+        tree.add(f"{folder}/genimage.cfg", Text(content=text))
+        config["BR2_ROOTFS_POST_SCRIPT_ARGS"] = f"-c {_inside(f'{folder}/genimage.cfg')}"
+        # The kernel is the EFI program; a firmware that passes no arguments starts it with these.
+        fragments["command-line"] = f'CONFIG_CMDLINE="{command_line(plan)}"\n'
+    if buildroot.kernel_config:
+        lines = [kconfig_line(*one) for one in sorted(buildroot.kernel_config.items())]
+        fragments["product"] = "".join(f"{line}\n" for line in lines)
+    for name, text in fragments.items():
+        tree.add(f"{folder}/{name}.fragment", Text(content=text))
+    if fragments:
+        config["BR2_LINUX_KERNEL_CONFIG_FRAGMENT_FILES"] = " ".join(
+            _inside(f"{folder}/{name}.fragment") for name in fragments
+        )
+    return config
+
+
+def _add_packages(tree: Tree, plain: Path, sections: dict[str, Config]) -> list[str]:
+    """The packages that are selected, and those that they select, sorted."""
+    known = {_symbol(path.name): path.name for path in sorted(plain.iterdir())}
+    wanted = [
+        symbol
+        for config in sections.values()
+        for symbol, value in config.items()
+        if symbol in known and value in ("y", True)
+    ]
+    found: set[str] = set()
+    while wanted:
+        symbol = wanted.pop()
+        name = known[symbol]
+        if name in found:
+            continue
+        found.add(name)
+        tree.copy_folder(plain / name, f"external/package/{name}")
+        selects = re.findall(
+            r"^\tselect (BR2_PACKAGE_\w+)", (plain / name / "Config.in").read_text(), re.MULTILINE
+        )
+        wanted += [one for one in selects if one in known]
+    return sorted(found)
+
+
+def _symbol(package: str) -> str:
+    return "BR2_PACKAGE_" + package.upper().replace("-", "_")
+
+
+def _add_package_contents(tree: Tree, plan: Plan) -> None:
+    """What the two packages of every product are made of."""
+    package = "external/package/edge-infer"
+    add_app(tree, plan, f"{package}/src")
+    for source, name in SHARED.items():
+        path = data("debian-image") / source
+        executable = bool(path.stat().st_mode & 0o100)
+        tree.add(f"{package}/{name}", Copy(source=path, executable=executable))
+    add_models(tree, plan, "external/package/edge-model/root")
+
+
+def _table(tree: Tree, overlay: str) -> str:
+    """What version control does not keep of the overlay: empty folders, files for root only."""
+    private = (path for path, one in tree.files.items() if isinstance(one, Copy) and one.private)
+    lines = [f"{path.removeprefix(overlay)} f 600 0 0 - - - - -" for path in private]
+    lines += [f"{path.removeprefix(overlay)} d 755 0 0 - - - - -" for path in tree.empty]
+    return "".join(f"{line}\n" for line in sorted(lines))
+
+
+def _partitions(plan: Plan) -> dict[str, Any]:
+    names = ("disk", "esp", "rootfs-a", "rootfs-b", "data")
+    assert plan.buildroot is not None
+    return {
+        "header": header(plan),
+        "product": plan.product,
+        "efi_loader": plan.architecture.efi_loader,
+        "kernel": plan.buildroot.kernel,
+        "slot_mib": SLOT_MIB,
+        "data_mib": plan.data_mib,
+        "uuids": {name: str(uuid.uuid5(SEED, f"{plan.product} {name}")) for name in names},
+    }
+
+
+def _context(
+    plan: Plan,
+    buildroot: BuildrootPlan,
+    inputs: Inputs,
+    sections: dict[str, Config],
+    packages: list[str],
+) -> dict[str, Any]:
+    release = buildroot.release
+    toolchain = release.toolchains[buildroot.toolchain]
+    variables = {
+        "PRODUCT": plan.product,
+        "BOARD": plan.board.name,
+        "ARCHITECTURE": plan.board.architecture,
+        "GNU_TRIPLET": plan.architecture.gnu,
+        "RUNTIME": f"{plan.runtime.name} {plan.runtime.version}",
+        "RELEASE": release.release,
+        "COMMIT": release.commit,
+        "GIT": release.git,
+        "DEFCONFIG": buildroot.defconfig or "",
+        "TOOLCHAIN": buildroot.toolchain,
+        "RELOCATED": "yes" if toolchain.relocated else "",
+        "KERNEL": buildroot.kernel,
+        "DISK": buildroot.disk or "",
+    }
+    return {
+        "header": header(plan),
+        "product": plan.product,
+        "summary": plan.summary,
+        "board": plan.board.name,
+        "release": release.release,
+        "defconfig": buildroot.defconfig,
+        "toolchain": toolchain.summary,
+        "runtime": f"{plan.runtime.name} {plan.runtime.version}",
+        "models": [model.name for model in plan.models],
+        "features": [feature.name for feature in plan.features],
+        "packages": packages,
+        "variables": list(variables.items()),
+        "sections": {
+            name: [kconfig_line(symbol, value) for symbol, value in config.items()]
+            for name, config in sections.items()
+        },
+        "wheels": [
+            {
+                "package": plan.runtime.name,
+                "prefix": plan.runtime.name.upper().replace("-", "_"),
+                "version": wheel.version,
+                "site": wheel.url.rsplit("/", 1)[0],
+                "file": wheel.file,
+                "sha256": wheel.sha256,
+            }
+            for wheel in inputs.lock.wheels
+        ],
+        "host_packages": _host_packages(plan.board.architecture, relocated=toolchain.relocated),
+    }
+
+
+def _host_packages(architecture: str, *, relocated: bool) -> list[str]:
+    """Debian packages that a machine needs to build the project."""
+    tools = read_tools(data("catalog") / "host.yaml")
+    wanted = {"buildroot", architecture} if relocated else {"buildroot"}
+    return sorted({str(tool["package"]) for tool in tools if wanted & set(tool["for"])})

@@ -1,0 +1,78 @@
+"""What every builder puts into the image, and into the project beside it."""
+
+from __future__ import annotations
+
+from edgeimg.manifest.product import Option
+from edgeimg.plan.plan import Plan, PlannedFeature
+from edgeimg.render.app_config import app_config_text
+from edgeimg.render.environment import shell_value
+from edgeimg.render.tree import Copy, Text, Tree
+from edgeimg.resources import data
+
+# Parts of the app that only its own tests need.
+APP_TESTS = ("tests/", "fuzz/")
+
+
+def header(plan: Plan) -> str:
+    """The one line that every rendered file begins with."""
+    return f"Made by edgeimg from {', '.join(plan.manifests)}."
+
+
+def add_app(tree: Tree, plan: Plan, into: str) -> None:
+    """The app's source; of the shipped one without what only its tests need."""
+    shipped = plan.app_source == data("app")
+    whole = Tree()
+    whole.copy_folder(plan.app_source, into, what="app", skip=(".git", ".cache", "build"))
+    for path, entry in whole.files.items():
+        if not (shipped and path.removeprefix(f"{into}/").startswith(APP_TESTS)):
+            tree.add(path, entry)
+
+
+def add_configuration(tree: Tree, plan: Plan, root: str) -> None:
+    """What the guest's side of `verify` reads."""
+    modes = " ".join(plan.runtime.kernel_modes)
+    path = f"{root}/etc/edgeimg/verify.conf"
+    tree.add(path, Text(content=f"KERNELS={shell_value(modes)}\n"), replace=True)
+
+
+def add_features(tree: Tree, plan: Plan, root: str) -> None:
+    """The features' files, their options, and the texts they are given."""
+    for feature in plan.features:
+        if feature.folder is not None:
+            what = f"feature {feature.name}"
+            tree.copy_folder(feature.folder, root, what=what, replace=True)
+        if feature.options:
+            path = f"{root}/etc/edgeimg/{feature.name}.conf"
+            tree.add(path, Text(content=_configuration(plan, feature)), replace=True)
+        for name, content in sorted(feature.texts.items()):
+            tree.add(f"{root}/etc/edgeimg/{name}", Text(content=content), replace=True)
+
+
+def _configuration(plan: Plan, feature: PlannedFeature) -> str:
+    """Shell assignments, one an option, for the feature's own scripts."""
+    lines = [f"# {header(plan)}"]
+    for name, value in sorted(feature.options.items()):
+        lines.append(f"{name.upper().replace('-', '_')}={shell_value(_text(value))}")
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: Option) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def add_models(tree: Tree, plan: Plan, root: str) -> None:
+    """Models, labels, samples, and the app's configuration of each."""
+    for model in plan.models:
+        config = app_config_text(model, plan.threads)
+        tree.add(f"{root}/etc/edge-infer/{model.name}.json", Text(content=config))
+        source = Copy(source=model.path, sha256=model.info.sha256)
+        tree.add(f"{root}{model.image_file}", source)
+        for index, output in enumerate(model.outputs):
+            if output.labels:
+                lines = "".join(f"{label}\n" for label in output.labels)
+                tree.add(f"{root}{model.image_labels(index)}", Text(content=lines))
+        for sample in model.samples:
+            path = f"{root}{model.image_samples}/{sample.name}"
+            tree.add(path, Copy(source=sample.path, sha256=sample.sha256))
