@@ -16,8 +16,9 @@ packages = $(shell for word in $(1); do sed -n "s/.*{package: \([^,]*\),.*for:.*
 DEMO_PACKAGES := $(call packages,debian arm64 qemu-arm64 venv)
 TEST_PACKAGES := $(call packages,debian arm64 qemu-arm64 venv test)
 ALL_PACKAGES := $(call packages,debian $(foreach arch,arm64 arm riscv64 x86_64,$(arch) qemu-$(arch)) venv test)
+UPSTREAM_PACKAGES := $(call packages,buildroot arm64 arm riscv64 x86_64 qemu-arm64 qemu-x86_64 venv test)
 
-.PHONY: app-test help demo test test-all lint docs bench record setup-demo setup-test setup-all venv clean
+.PHONY: app-test help demo test test-all test-upstream lint docs bench record setup-demo setup-test setup-all venv clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -26,10 +27,16 @@ demo: setup-demo
 	@$(BIN)/edgeimg verify --board qemu-arm64
 
 test: setup-test lint app-test
-	$(BIN)/pytest -m "not boards"
+	$(BIN)/pytest -m "not boards and not upstream"
 
 test-all: setup-all lint app-test
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not upstream"
+
+# make test-upstream BUILDROOT=dir: against that checkout of Buildroot; also builds images.
+# Without them: UPSTREAM_TESTS="upstream and not slow".
+UPSTREAM_TESTS ?= upstream
+test-upstream: setup-upstream
+	BUILDROOT="$(BUILDROOT)" $(BIN)/pytest tests/upstream -rs -m "$(UPSTREAM_TESTS)"
 
 # Installs the packages that are missing, and says so. $(1): the list.
 define install
@@ -54,6 +61,10 @@ setup-all:
 	$(call install,$(ALL_PACKAGES))
 	@$(MAKE) --no-print-directory venv EXTRA=dev
 
+setup-upstream:
+	$(call install,$(UPSTREAM_PACKAGES))
+	@$(MAKE) --no-print-directory venv EXTRA=upstream
+
 venv: $(VENV)/$(EXTRA).done
 
 $(VENV)/$(EXTRA).done: pyproject.toml tests/constraints.txt
@@ -62,11 +73,15 @@ $(VENV)/$(EXTRA).done: pyproject.toml tests/constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c tests/constraints.txt -e '.[$(EXTRA)]'
 	@touch $@
 
+# The shell scripts among the files that git knows. $(1): patterns.
+scripts = $$(git ls-files $(1) | xargs grep -lE '^\#!/bin/(busybox )?(sh|bash)|^\#!/usr/bin/env (sh|bash)')
+
 lint:
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	shellcheck -x --source-path debian-image $$(git ls-files 'debian-image/*' '.ci/*' 'tests/app/run' | xargs grep -lE '^#!/bin/(busybox )?(sh|bash)|^#!/usr/bin/env (sh|bash)')
+	shellcheck -x --source-path debian-image $(call scripts,'debian-image/*' '.ci/*' 'tests/app/run')
+	shellcheck -x --source-path buildroot-external $(call scripts,'buildroot-external/*')
 	clang-format --dry-run --Werror $$(git ls-files 'app/*.cc' 'app/*.h')
 
 # The app's own tests on the host, with sanitizers, against the real runtime.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from edgeimg.plan.plan import Plan
+from edgeimg.prepare.apt import DebianRequest
 from edgeimg.prepare.inputs import lock_request
 from edgeimg.prepare.lock import Lock
 
@@ -12,8 +14,24 @@ from edgeimg.prepare.lock import Lock
 def fake_lock(plan: Plan) -> Lock:
     """A lock that answers the plan's request; hashes are those of the names."""
     request = lock_request(plan)
-    assert request.debian is not None
-    debian = request.debian
+    wheels = tuple(
+        {
+            "name": wheel.name,
+            "version": wheel.version,
+            "file": wheel.file,
+            "url": f"https://wheels.example/{wheel.file}",
+            "size": 1,
+            "sha256": wheel.sha256,
+        }
+        for wheel in request.wheels
+    )
+    debian = _debian(request.debian) if request.debian is not None else None
+    return Lock.model_validate(
+        {"version": 1, "request": request.digest(), "debian": debian, "wheels": wheels}
+    )
+
+
+def _debian(debian: DebianRequest) -> dict[str, Any]:
     packages = tuple(
         {
             "role": role.role,
@@ -27,28 +45,11 @@ def fake_lock(plan: Plan) -> Lock:
         for role in debian.packages
         for name in role.names
     )
-    wheels = tuple(
-        {
-            "name": wheel.name,
-            "version": wheel.version,
-            "file": wheel.file,
-            "url": f"https://wheels.example/{wheel.file}",
-            "size": 1,
-            "sha256": wheel.sha256,
-        }
-        for wheel in request.wheels
-    )
-    repositories = tuple({"name": one.name, "suite": one.suite} for one in debian.repositories)
-    return Lock.model_validate(
-        {
-            "version": 1,
-            "request": request.digest(),
-            "debian": {
-                "suite": debian.suite,
-                "architecture": debian.architecture,
-                "repositories": repositories,
-                "packages": packages,
-            },
-            "wheels": wheels,
-        }
-    )
+    return {
+        "suite": debian.suite,
+        "architecture": debian.architecture,
+        "repositories": tuple(
+            {"name": one.name, "suite": one.suite} for one in debian.repositories
+        ),
+        "packages": packages,
+    }

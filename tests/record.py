@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import platform
 import re
 import subprocess
@@ -20,35 +21,49 @@ RUNS = data_root() / "docs/upstream-runs.md"
 README = data_root() / "README.md"
 MARKS = ("<!-- support: made from docs/upstream-runs.md -->", "<!-- end of support -->")
 COLUMNS = ("date", "board", "builder", "runtime", "model", "boot", "outcome", "outputs", "host")
-# (board, model, extra arguments)
+# (board, model, setting)
 MATRIX = (
-    ("qemu-arm64", "digits", ()),
-    ("qemu-arm64", "digits-float", ()),
-    ("qemu-arm64", "digits-onnx", ()),
-    ("qemu-x86-64", "digits", ()),
-    ("qemu-x86-64", "digits-onnx", ()),
-    ("qemu-arm", "digits-onnx", ("--set", "debian.security_updates=false")),
-    ("qemu-riscv64", "digits-onnx", ("--set", "debian.security_updates=false")),
+    ("qemu-arm64", "digits", ""),
+    ("qemu-arm64", "digits-float", ""),
+    ("qemu-arm64", "digits-onnx", ""),
+    ("qemu-x86-64", "digits", ""),
+    ("qemu-x86-64", "digits-onnx", ""),
+    ("qemu-arm", "digits-onnx", "debian.security_updates=false"),
+    ("qemu-riscv64", "digits-onnx", "debian.security_updates=false"),
+)
+# These need a checkout of Buildroot, named by EDGEIMG_BUILDROOT.
+BUILDROOT_MATRIX = (
+    ("qemu-arm64", "digits", "buildroot.toolchain=debian"),
+    ("qemu-x86-64", "digits", "buildroot.toolchain=debian"),
 )
 CHECKED = "boots, golden checked"
 
 
-def record() -> None:
-    """Runs the matrix on both boot paths and appends one row each."""
+def record(only: str = "") -> None:
+    """Runs the matrix on both boot paths and appends one row each.
+
+    Args:
+        only: a builder, to run no other.
+    """
+    runs = [(*one, "debian") for one in MATRIX if only in ("", "debian")]
+    if os.environ.get("EDGEIMG_BUILDROOT"):
+        runs += [(*one, "buildroot") for one in BUILDROOT_MATRIX if only in ("", "buildroot")]
     with tempfile.TemporaryDirectory() as folder:
-        for board, model, extra in MATRIX:
+        for board, model, setting, builder in runs:
             for boot in ("disk", "kernel"):
-                row = _run(Path(folder), board, model, boot, extra)
+                row = _run(Path(folder), board, model, builder, boot, setting)
                 print(row, flush=True)
                 with RUNS.open("a") as file:
                     file.write(row + "\n")
     README.write_text(_with_table(README.read_text()))
 
 
-def _run(folder: Path, board: str, model: str, boot: str, extra: tuple[str, ...]) -> str:
+def _run(folder: Path, board: str, model: str, builder: str, boot: str, setting: str) -> str:
     words = ["verify", "--board", board, "--model", model, "--boot", boot, "--output", "json"]
+    words += ["--builder", builder, *os.environ.get("EDGEIMG_RECORD", "").split()]
+    words += ["--set", setting] if setting else []
     done = subprocess.run(
-        [sys.executable, "-m", "edgeimg", *words, *extra],
+        [sys.executable, "-m", "edgeimg", *words],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -58,11 +73,11 @@ def _run(folder: Path, board: str, model: str, boot: str, extra: tuple[str, ...]
     passed = sum(sample["passed"] for sample in answer["samples"])
     outcome = CHECKED if answer["passed"] else "failed"
     release = platform.freedesktop_os_release()["PRETTY_NAME"].split(" (")[0]
-    options = f" ({extra[1]})" if extra else ""
+    options = f" ({setting})" if setting else ""
     cells = (
         datetime.date.today().isoformat(),
         board,
-        "debian",
+        builder,
         answer["runtimes"]["guest"],
         model + options,
         boot,
@@ -106,4 +121,4 @@ def readme_is_current() -> bool:
 
 
 if __name__ == "__main__":
-    record()
+    record(*sys.argv[1:])

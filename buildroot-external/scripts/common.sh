@@ -9,7 +9,27 @@ fail() {
 	exit 1
 }
 
-br() {
-	# shellcheck disable=SC2086 # flags are words
-	env -u MAKEFLAGS -u MFLAGS make --no-print-directory -C "$BUILDROOT" O="$OUTPUT" BR2_EXTERNAL="$EXTERNAL" $BR_FLAGS "$@"
+# Buildroot's make. What it builds sees none of our variables: their names may be its too.
+br() (
+	set -f # these are words, not names of files
+	flags=$BR_FLAGS
+	[ -z "$DOWNLOADS" ] || flags="$flags BR2_DL_DIR=$DOWNLOADS"
+	if [ -n "$CCACHE" ]; then
+		flags="$flags BR2_CCACHE_DIR=$CCACHE"
+		# For scripts/debian-toolchain.sh: this machine's ccache, shared between products.
+		export CCACHE_DIR="$CCACHE" CCACHE_BASEDIR=/ CCACHE_NOHASHDIR=1
+	fi
+	[ -z "$OFFLINE" ] || flags="$flags $(no_network)"
+	# shellcheck disable=SC2046,SC2086
+	exec env $(printf -- '-u %s ' $TOLD MAKEFLAGS MFLAGS MAKELEVEL) make --no-print-directory \
+		-C "$BUILDROOT" O="$OUTPUT" BR2_EXTERNAL="$EXTERNAL" $flags "$@"
+)
+
+# Only the primary site, and that only if it is a folder.
+no_network() {
+	echo BR2_PRIMARY_SITE_ONLY=y
+	case $BR_FLAGS$(grep -s '^BR2_PRIMARY_SITE=' "$OUTPUT/.config") in
+	*BR2_PRIMARY_SITE=file:* | *BR2_PRIMARY_SITE=\"file:*) ;;
+	*) echo "BR2_PRIMARY_SITE=file:$OUTPUT/no-network" ;;
+	esac
 }

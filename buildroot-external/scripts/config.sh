@@ -1,38 +1,33 @@
 #!/bin/sh
 # Upstream's defconfig, if the board has one, and ours over it; then every symbol of ours
-# must be in Buildroot's .config, which drops what it does not know without a word.
+# must be in Buildroot's .config, which drops what it cannot have without a word.
 . scripts/common.sh
-ours=external/configs/${PRODUCT}_defconfig
 mkdir -p build "$OUTPUT"
 
-release=$(sed -n 's/^export BR2_VERSION := //p' "$BUILDROOT/Makefile")
-[ "${release%-git}" = "$RELEASE" ] ||
-	fail "config: $BUILDROOT is Buildroot $release, and this project is for $RELEASE"
-
-{
-	if [ -n "$DEFCONFIG" ]; then
-		[ -e "$BUILDROOT/configs/${DEFCONFIG}_defconfig" ] ||
-			fail "config: Buildroot $release has no ${DEFCONFIG}_defconfig"
-		cat "$BUILDROOT/configs/${DEFCONFIG}_defconfig"
-	fi
-	cat "$ours"
-	if [ -n "$RELOCATED" ]; then
-		scripts/debian-toolchain.sh "$GNU_TRIPLET" "$PWD/build/toolchain" >&2
-		cat build/toolchain/edgeimg.config
-	fi
-} | awk -f scripts/merge.awk >build/defconfig.new
-
-if ! cmp -s build/defconfig.new build/defconfig || [ ! -e "$OUTPUT/.config" ]; then
-	step config
-	br BR2_DEFCONFIG="$PWD/build/defconfig.new" defconfig
-	awk -f scripts/lost.awk "$ours" "$OUTPUT/.config" >build/lost
-	if [ -s build/lost ]; then
-		rm -f "$OUTPUT/.config"
-		while read -r symbol; do
-			echo "edgeimg: config: Buildroot dropped $symbol" >&2
-		done <build/lost
-		exit 1
-	fi
-	mv build/defconfig.new build/defconfig
+cp "external/configs/${PRODUCT}_defconfig" build/asked
+if [ -n "$RELOCATED" ]; then
+	scripts/debian-toolchain.sh "$GNU_TRIPLET" "$PWD/build/toolchain" >&2
+	cat build/toolchain/edgeimg.config >>build/asked
 fi
-rm -f build/defconfig.new build/lost
+{
+	echo "# For Buildroot $RELEASE"
+	{
+		[ -z "$DEFCONFIG" ] || cat "$BUILDROOT/configs/${DEFCONFIG}_defconfig"
+		cat build/asked
+	} | awk -f scripts/merge.awk
+} >build/defconfig.new
+
+if [ -e "$OUTPUT/.config" ] && cmp -s build/defconfig.new build/defconfig; then
+	rm build/defconfig.new
+	exit
+fi
+step config
+rm -f build/defconfig # until every symbol is there
+br BR2_DEFCONFIG="$PWD/build/defconfig.new" defconfig
+awk -f scripts/lost.awk build/asked "$OUTPUT/.config" "$BUILDROOT/Config.in.legacy" >build/lost
+if [ -s build/lost ]; then
+	sed 's/^/edgeimg: dropped /' build/lost >&2
+	fail 'config: Buildroot does not have these symbols so. What one depends on: make menuconfig, then / and its name'
+fi
+rm build/lost
+mv build/defconfig.new build/defconfig

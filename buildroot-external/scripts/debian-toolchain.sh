@@ -53,6 +53,8 @@ output=$(cd "$2" && pwd -P)
 case $output in
 / | *[!A-Za-z0-9/._+-]*) die "'$output': Buildroot takes no such folder for a toolchain" ;;
 esac
+# It is replaced as a whole: nothing that is not ours may be in it.
+[ -f "$output/made-from" ] || rmdir "$output" 2>/dev/null || die "'$output' is not empty, and not a toolchain of mine"
 new=$output.new.$$
 trap 'rm -rf "$new"' EXIT
 trap 'exit 130' INT HUP TERM
@@ -133,7 +135,9 @@ if [ "\$*" = -v ]; then
 	exit
 fi
 # A later --sysroot wins.
-exec "\$here/usr/bin/$triplet-$name" --sysroot="\$here/sysroot" "\$@"
+set -- "\$here/usr/bin/$triplet-$name" --sysroot="\$here/sysroot" "\$@"
+[ -z "\$CCACHE_DIR" ] || [ ! -x /usr/bin/ccache ] || exec /usr/bin/ccache "\$@"
+exec "\$@"
 EOF
 			chmod 755 "$new/bin/$triplet-$name"
 			;;

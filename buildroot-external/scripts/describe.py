@@ -1,9 +1,12 @@
-"""Writes build/images/image.json: what the image is, and the files that belong to it."""
+"""Writes image.json and SHA256SUMS in build/images/: what the image is, and its files."""
 
 import hashlib
 import json
 import os
 from pathlib import Path
+
+IMAGES = Path("build/images")
+KEYS = ("PRODUCT", "BOARD", "ARCHITECTURE", "TOOLCHAIN", "RUNTIME")
 
 
 def sha256(path):
@@ -11,22 +14,26 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def replace(path, text):
+    """Nobody sees half of it."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
 def main():
-    images = Path("build/images")
-    description = {
-        "product": os.environ["PRODUCT"],
-        "board": os.environ["BOARD"],
-        "architecture": os.environ["ARCHITECTURE"],
-        "buildroot": os.environ["RELEASE"],
-        "toolchain": os.environ["TOOLCHAIN"],
-        "runtime": os.environ["RUNTIME"],
-        "files": {
-            path.name: {"size": path.stat().st_size, "sha256": sha256(path)}
-            for path in sorted(images.iterdir())
-            if path.name not in ("image.json", "SHA256SUMS")
-        },
+    files = {
+        path.name: {"size": path.stat().st_size, "sha256": sha256(path)}
+        for path in sorted(IMAGES.iterdir())
+        if path.name not in ("image.json", "SHA256SUMS") and path.suffix != ".new"
     }
-    (images / "image.json").write_text(json.dumps(description, indent=1) + "\n")
+    description = {key.lower(): os.environ[key] for key in KEYS}
+    description["buildroot"] = os.environ["RELEASE"]
+    description["files"] = files
+    replace(IMAGES / "image.json", json.dumps(description, indent=1, ensure_ascii=False) + "\n")
+    sums = {name: one["sha256"] for name, one in files.items()}
+    sums["image.json"] = sha256(IMAGES / "image.json")
+    replace(IMAGES / "SHA256SUMS", "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
 
 
 main()

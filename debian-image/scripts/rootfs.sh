@@ -46,8 +46,10 @@ chmod 700 "$root/root"
 	[ ! -f "$root/$secret" ] || [ -L "$root/$secret" ] || chmod go= "$root/$secret"
 done
 
-# lz4 and not zstd: a third larger, and the first inference comes a quarter sooner.
+# Small blocks: what the first inference needs of a library is unpacked, and little more. That
+# saves a tenth of the instructions up to it; lz4 would save another tenth, and cost a third
+# in size.
 # SOURCE_DATE_EPOCH and -all-time exclude each other; only the latter mends all times.
-env -u SOURCE_DATE_EPOCH mksquashfs "$root" "$tmp/root.squashfs" -comp lz4 -Xhc -b 128K -all-root -no-xattrs \
+env -u SOURCE_DATE_EPOCH mksquashfs "$root" "$tmp/root.squashfs" -comp zstd -b 64K -all-root -no-xattrs \
 	-mkfs-time "$SOURCE_DATE_EPOCH" -all-time "$SOURCE_DATE_EPOCH" -noappend -no-progress -quiet
 finish "$tmp/root.squashfs" build/root.squashfs

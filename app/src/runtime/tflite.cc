@@ -96,6 +96,17 @@ TensorSpec Inspect(const TfLiteTensor* tensor, const std::string& path) {
   return spec;
 }
 
+/// `count` and `get` are the functions for inputs or for outputs.
+template <typename Count, typename Get>
+std::vector<TensorSpec> InspectAll(const TfLiteInterpreter* interpreter, Count count, Get get,
+                                   const std::string& path) {
+  std::vector<TensorSpec> specs(static_cast<size_t>(count(interpreter)));
+  for (size_t i = 0; i < specs.size(); ++i) {
+    specs[i] = Inspect(get(interpreter, static_cast<int>(i)), path);
+  }
+  return specs;
+}
+
 class TfLiteModelAdapter final : public Model {
  public:
   TfLiteModelAdapter(const std::string& path, const LoadOptions& load) : file_(path) {
@@ -150,13 +161,12 @@ class TfLiteModelAdapter final : public Model {
 
   /// Compares them with the configuration and gives dimensions that are open the configured size.
   void InspectTensors(const std::string& path, const LoadOptions& load) {
-    std::vector<TensorSpec> specs;
-    for (int i = 0; i < TfLiteInterpreterGetInputTensorCount(interpreter_.get()); ++i) {
-      specs.push_back(Inspect(TfLiteInterpreterGetInputTensor(interpreter_.get(), i), path));
-    }
-    CheckTensors("input", load.inputs, specs);
-    for (size_t i = 0; i < specs.size(); ++i) {
-      const auto& shape = specs[i].shape;
+    const std::vector<TensorSpec> inputs =
+        InspectAll(interpreter_.get(), TfLiteInterpreterGetInputTensorCount,
+                   TfLiteInterpreterGetInputTensor, path);
+    CheckTensors("input", load.inputs, inputs);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const auto& shape = inputs[i].shape;
       if (std::find(shape.begin(), shape.end(), -1) == shape.end()) continue;
       const std::vector<int> closed(load.inputs[i].shape.begin(), load.inputs[i].shape.end());
       messages_.Check(
@@ -164,11 +174,9 @@ class TfLiteModelAdapter final : public Model {
                                              static_cast<int>(closed.size())),
           "cannot resize input " + load.inputs[i].name);
     }
-    specs.clear();
-    for (int i = 0; i < TfLiteInterpreterGetOutputTensorCount(interpreter_.get()); ++i) {
-      specs.push_back(Inspect(TfLiteInterpreterGetOutputTensor(interpreter_.get(), i), path));
-    }
-    CheckTensors("output", load.outputs, specs);
+    CheckTensors("output", load.outputs,
+                 InspectAll(interpreter_.get(), TfLiteInterpreterGetOutputTensorCount,
+                            TfLiteInterpreterGetOutputTensor, path));
     outputs_ = load.outputs;
   }
 

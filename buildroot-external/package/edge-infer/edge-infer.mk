@@ -40,8 +40,8 @@ EDGE_INFER_POST_INSTALL_TARGET_HOOKS += EDGE_INFER_INSTALL_SUPPORT
 define EDGE_INFER_INSTALL_INIT_SYSV
 	$(INSTALL) -D -m 0755 $(EDGE_INFER_PKGDIR)/S00edge-infer \
 		$(TARGET_DIR)/etc/init.d/S00edge-infer
-	$(INSTALL) -D -m 0755 $(EDGE_INFER_PKGDIR)/S99edge-features \
-		$(TARGET_DIR)/etc/init.d/S99edge-features
+	$(INSTALL) -D -m 0755 $(EDGE_INFER_PKGDIR)/S99features \
+		$(TARGET_DIR)/etc/init.d/S99features
 endef
 
 define EDGE_INFER_INSTALL_INIT_SYSTEMD

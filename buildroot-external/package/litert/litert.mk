@@ -4,13 +4,13 @@
 #
 ################################################################################
 
-# LITERT_VERSION, _SITE and _SOURCE stand in wheels.mk: the wheel of the lock.
+# LITERT_VERSION, _SITE and _SOURCE stand in wheels.inc: the wheel of the lock.
 LITERT_LICENSE = Apache-2.0
 LITERT_INSTALL_STAGING = YES
 LITERT_LIBRARY = $(@D)/ai_edge_litert/libLiteRt.so
 
 define LITERT_EXTRACT_CMDS
-	$(UNZIP) -q -d $(@D) $(LITERT_DL_DIR)/$(LITERT_SOURCE)
+	$(UNZIP) -d $(@D) $(LITERT_DL_DIR)/$(LITERT_SOURCE)
 endef
 
 define LITERT_INSTALL_STAGING_CMDS

@@ -2,7 +2,7 @@
 
 A folder of one's own (`catalogs:`, then `EDGEIMG_PATH`) has the same shape as
 the shipped data and wins by name: `boards/`, `models/`, `catalog/runtimes/`,
-`catalog/features/`.
+`catalog/features/`, `catalog/accelerators/`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PATTERNS = {
     "model": ("models/{name}.yaml", "models/*/{name}.yaml"),
     "runtime": ("catalog/runtimes/{name}.yaml",),
     "feature": ("catalog/features/{name}.yaml",),
+    "accelerator": ("catalog/accelerators/{name}.yaml",),
 }
 
 

@@ -225,6 +225,56 @@ class DebianDistribution(Manifest):
     kernel_args: tuple[Word, ...] = Field(description="On every kernel command line.")
 
 
+class AcceleratorDelegate(Manifest):
+    """The plug-in through which the runtime reaches the accelerator."""
+
+    library: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/+-]+$")] = Field(
+        description="Its path in the image."
+    )
+    options: dict[Word, Text] = Field(default_factory=dict, description="Handed to it.")
+
+
+class AcceleratorBuildroot(Manifest):
+    """The accelerator in the buildroot builder."""
+
+    config: Config = Field(description="Symbols that select driver, firmware and library.")
+    fragment: InsidePath | None = Field(
+        default=None,
+        description="Kernel options that it needs, a file in `buildroot-external/linux/`.",
+    )
+
+
+class Accelerator(Manifest):
+    """NPU, TPU or GPU. Short of driver, library and adapter, `supported` is false."""
+
+    version: Version
+    name: Name
+    summary: Text
+    homepage: Text
+    supported: bool = True
+    reason: Text = Field(default="", description="Why it is not supported, and what is instead.")
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+    needs: Name = Field(
+        description="What the board must offer: a bus, such as `usb` or `pcie`, or the unit itself."
+    )
+    runtimes: tuple[Name, ...] = Field(default=(), description="Runtimes that can use it.")
+    formats: tuple[Name, ...] = Field(
+        default=(), description="Model formats, if not the runtime's."
+    )
+    delegate: AcceleratorDelegate | None = None
+    accept_licenses: tuple[Text, ...] = Field(
+        default=(), description="Licences that a person must have accepted."
+    )
+    buildroot: AcceleratorBuildroot | None = Field(default=None, description="Absent: not served.")
+
+    @model_validator(mode="after")
+    def _reason_when_unsupported(self) -> Accelerator:
+        if not self.supported and not self.reason:
+            raise ValueError("reason: is missing; it goes with supported: false")
+        return self
+
+
 class BuildrootToolchain(Manifest):
     """A way to a cross compiler in Buildroot."""
 

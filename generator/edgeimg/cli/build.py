@@ -91,6 +91,7 @@ def build(
     project: options.Project = None,
     locked: options.Locked = False,
     offline: options.Offline = False,
+    buildroot: options.Buildroot = None,
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:

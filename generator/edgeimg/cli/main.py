@@ -11,7 +11,7 @@ from types import FrameType
 
 import typer
 
-from edgeimg.cli import build, inspect, plan, project, verify
+from edgeimg.cli import build, inspect, menuconfig, plan, project, verify
 from edgeimg.cli.draw import Format, draw_error
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 
@@ -52,6 +52,7 @@ def options(
 plan.add_to(app)
 build.add_to(app)
 verify.add_to(app)
+menuconfig.add_to(app)
 project.add_to(app)
 inspect.add_to(app)
 
@@ -117,6 +118,10 @@ def main() -> None:
             raise
         shown = _shown_error(error)
         with contextlib.suppress(OSError):
+            for note in getattr(error, "__notes__", ()):  # such as a log's last lines
+                print(
+                    "".join(f"  | {line}\n" for line in note.splitlines()), file=sys.stderr, end=""
+                )
             draw_error(shown, _format(sys.argv[1:]))
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             # What could not be written must not be tried again when Python ends.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,6 +69,23 @@ Offline = Annotated[
 ]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show the output of what is driven.")
+]
+
+
+def _set_buildroot(folder: Path | None) -> Path | None:
+    if folder is not None:
+        os.environ["EDGEIMG_BUILDROOT"] = str(folder.absolute())
+    return folder
+
+
+Buildroot = Annotated[
+    Path | None,
+    typer.Option(
+        "--buildroot",
+        envvar="EDGEIMG_BUILDROOT",
+        callback=_set_buildroot,
+        help="Your checkout of Buildroot; default: the pinned release is cloned.",
+    ),
 ]
 
 

@@ -65,6 +65,7 @@ def run(
     project: options.Project = None,
     locked: options.Locked = False,
     offline: options.Offline = False,
+    buildroot: options.Buildroot = None,
     boot: Boot = Way.disk,
     ssh_port: Annotated[
         int | None,
@@ -109,6 +110,7 @@ def verify(
     project: options.Project = None,
     locked: options.Locked = False,
     offline: options.Offline = False,
+    buildroot: options.Buildroot = None,
     boot: Boot = Way.disk,
     time_limit: Annotated[
         float, typer.Option("--time-limit", min=1, help="Seconds until the guest is given up.")

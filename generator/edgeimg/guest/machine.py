@@ -25,7 +25,8 @@ class Artefacts:
 
     Attributes:
         image: the disk image; it is never written to.
-        kernel, initrd: for booting without firmware; None when there are none.
+        kernel, initrd: for booting without firmware; None when there are none. A kernel that
+            finds its root file system alone needs no initrd.
         cmdline: the kernel's command line, for the same.
     """
 
@@ -71,7 +72,7 @@ def arguments(
     ]
     chosen = qemu.boot.disk if how == "disk" else qemu.boot.kernel
     places = _flash(qemu, scratch) if how == "disk" else _kernel(artefacts)
-    words += [_filled(word, places) for word in chosen]
+    words += [_filled(word, places) for word in _present(chosen, places)]
     if stream is not None:
         words += ["-device", f"{qemu.serial_bus},id=edgeimg-serial"]
         words += ["-chardev", f"file,id=edgeimg-verify,path={_escaped(stream)}"]
@@ -122,15 +123,20 @@ def _flash(qemu: Qemu, scratch: Path) -> Mapping[str, str]:
 
 def _kernel(artefacts: Artefacts) -> Mapping[str, str]:
     """What they stand for in a kernel boot."""
-    if artefacts.kernel is None or artefacts.initrd is None:
-        raise UserError(
-            "the image has no kernel and initrd to boot directly", hint="Boot the disk instead."
-        )
-    return {
-        "kernel": str(_existing(artefacts.kernel)),
-        "initrd": str(_existing(artefacts.initrd)),
-        "cmdline": artefacts.cmdline,
-    }
+    if artefacts.kernel is None:
+        raise UserError("the image has no kernel to boot directly", hint="Boot the disk instead.")
+    places = {"kernel": str(_existing(artefacts.kernel)), "cmdline": artefacts.cmdline}
+    if artefacts.initrd is not None:
+        places["initrd"] = str(_existing(artefacts.initrd))
+    return places
+
+
+def _present(words: Sequence[str], places: Mapping[str, str]) -> list[str]:
+    """The words without an option for an initrd that there is none of."""
+    if "{initrd}" not in words or "initrd" in places:
+        return list(words)
+    index = words.index("{initrd}")
+    return [*words[: index - 1], *words[index + 1 :]]
 
 
 def _filled(word: str, places: Mapping[str, str]) -> str:

@@ -182,6 +182,10 @@ class Board(Manifest):
     console: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$")] = Field(
         description="The serial console's device, such as `ttyAMA0`."
     )
+    offers: tuple[Name, ...] = Field(
+        default=(),
+        description="What accelerators may need: buses (`usb`, `pcie`) and units of the chip.",
+    )
     default_builder: Name = Field(default="debian", description="The builder when none is named.")
     qemu: Qemu | None = Field(default=None, description="The QEMU machine; absent for hardware.")
     builders: BoardBuilders = Field(description="Which builder serves the board, and how.")

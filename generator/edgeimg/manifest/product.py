@@ -98,6 +98,12 @@ class Product(Manifest):
     runtime_version: Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")] | None = (
         Field(default=None, description="Version of the runtime; default: the catalogue's first.")
     )
+    accelerator: Name | None = Field(
+        default=None, description="What the models run on; default: the CPU."
+    )
+    accept_licenses: tuple[Text, ...] = Field(
+        default=(), description="Licences that you have read and accept, by name."
+    )
     builder: Literal["debian", "buildroot", "yocto"] | None = Field(
         default=None, description="The build system; default: the board's."
     )

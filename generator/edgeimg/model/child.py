@@ -17,6 +17,9 @@ from typing import Any
 from edgeimg.model.errors import BROKEN_HINT, ModelError
 from edgeimg.model.info import ModelInfo
 
+# How the bytes of a file are read, and how its own runtime is made to accept them.
+Language = tuple[Callable[[bytes], ModelInfo], Callable[[bytes], None] | None]
+
 MAX_ANSWER = 16 << 20  # bytes; a model of ten thousand operators needs far less
 
 
@@ -24,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Read the model, print the answer."""
     parser = argparse.ArgumentParser()
     parser.add_argument("path", type=Path)
-    parser.add_argument("--format", choices=("tflite", "onnx"), required=True)
+    parser.add_argument("--format", choices=LANGUAGES, required=True)
     parser.add_argument("--memory-mib", type=int, required=True)
     parser.add_argument("--seconds", type=int, required=True)
     parser.add_argument("--load", action="store_true")
@@ -81,17 +84,7 @@ def reader_of(kind: str, *, load: bool) -> Callable[[bytes], ModelInfo]:
     Args:
         load: the model's own runtime must accept the file too.
     """
-    if kind == "tflite":
-        from edgeimg.model import tflite_reader
-
-        accept = tflite_loader() if load else None
-        read = tflite_reader.read
-    else:
-        from edgeimg.model import onnx_reader
-
-        onnx_reader.package()
-        accept = onnx_reader.check if load else None
-        read = onnx_reader.read
+    read, accept = LANGUAGES[kind](load)
 
     def both(data: bytes) -> ModelInfo:
         info = read(data)
@@ -100,6 +93,19 @@ def reader_of(kind: str, *, load: bool) -> Callable[[bytes], ModelInfo]:
         return info
 
     return both
+
+
+def _tflite(load: bool) -> Language:
+    from edgeimg.model import tflite_reader
+
+    return tflite_reader.read, tflite_loader() if load else None
+
+
+def _onnx(load: bool) -> Language:
+    from edgeimg.model import onnx_reader
+
+    onnx_reader.package()
+    return onnx_reader.read, onnx_reader.check if load else None
 
 
 def tflite_loader() -> Callable[[bytes], None] | None:
@@ -125,6 +131,9 @@ def tflite_loader() -> Callable[[bytes], None] | None:
 
     return load
 
+
+# By file extension.
+LANGUAGES: dict[str, Callable[[bool], Language]] = {"tflite": _tflite, "onnx": _onnx}
 
 if __name__ == "__main__":
     main()

@@ -9,8 +9,12 @@ from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import Config
 from edgeimg.manifest.board import BuildrootBoard
 from edgeimg.plan.chosen import Chosen
-from edgeimg.plan.plan import BuildrootPlan, PlannedFeature, PlannedRuntime
+from edgeimg.plan.plan import BuildrootPlan, PlannedAccelerator, PlannedFeature, PlannedRuntime
 from edgeimg.resources import data
+
+# Where the partitions are ours: the boot partition, and each of two root file systems.
+ESP_MIB = 64
+SLOT_MIB = 96
 
 
 def choose_toolchain(chosen: Chosen, release: BuildrootRelease) -> str:
@@ -46,6 +50,7 @@ def plan_buildroot(
     release: BuildrootRelease,
     toolchain: str,
     runtime: PlannedRuntime,
+    accelerator: PlannedAccelerator | None,
     features: tuple[PlannedFeature, ...],
 ) -> BuildrootPlan:
     """Our symbols by section, in the order in which they count.
@@ -77,6 +82,8 @@ def plan_buildroot(
         "partitions": release.layout if own_layout else {},
         f"runtime {runtime.name}": runtime.config,
     }
+    if accelerator is not None:
+        config[f"accelerator {accelerator.name}"] = accelerator.config
     for feature in features:
         config[f"feature {feature.name}"] = feature.config
     config["packages of the product"] = packages

@@ -127,6 +127,17 @@ class PlannedRuntime:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedAccelerator:
+    """What the models run on: the delegate's library and options, and what a builder adds."""
+
+    name: str
+    delegate: str | None
+    options: Mapping[str, str]
+    config: Config
+    fragment: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedFeature:
     """A feature with all its options, defaults filled in.
 
@@ -202,6 +213,7 @@ class Plan:
     builder: str
     glibc: str
     runtime: PlannedRuntime
+    accelerator: PlannedAccelerator | None
     models: tuple[PlannedModel, ...]
     threads: int
     features: tuple[PlannedFeature, ...]

@@ -17,7 +17,8 @@ from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported
 from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Product
-from edgeimg.plan.buildroot import choose_toolchain, plan_buildroot
+from edgeimg.plan.accelerators import choose_accelerator, plan_accelerator
+from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_buildroot
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
@@ -52,22 +53,32 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         raise UserErrors(errors)
     planned_features, entries = features
     serves = _builder(product, source, board, board_path, builder)
-    _storage(product, source, board, board_path)
+    _storage(product, source, board, board_path, serves)
     chosen = Chosen(product=product, source=source, catalog=catalog, board=board)
     architecture = _architecture(catalog, board, board_path)
+    wanted = choose_accelerator(chosen, builder)
+    through = wanted.runtimes if wanted else ()
+    accelerator = plan_accelerator(chosen, wanted) if wanted else None
     debian = buildroot = None
     if isinstance(serves, DebianBoard):
         distribution = load(catalog.file("catalog/debian.yaml"), DebianDistribution)
         glibc = distribution.glibc
-        runtime = plan_runtime(chosen, models, builder, glibc)
+        runtime = plan_runtime(chosen, models, builder, glibc, through)
         debian = plan_debian(chosen, serves, distribution, runtime, entries, planned_features)
     else:
         release = load(catalog.file("catalog/buildroot.yaml"), BuildrootRelease)
         toolchain = choose_toolchain(chosen, release)
         glibc = release.toolchains[toolchain].glibc
-        runtime = plan_runtime(chosen, models, builder, glibc)
+        runtime = plan_runtime(chosen, models, builder, glibc, through)
         buildroot = plan_buildroot(
-            chosen, serves, board_path, release, toolchain, runtime, planned_features
+            chosen,
+            serves,
+            board_path,
+            release,
+            toolchain,
+            runtime,
+            accelerator,
+            planned_features,
         )
     return Plan(
         product=product.name,
@@ -78,6 +89,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         builder=builder,
         glibc=glibc,
         runtime=runtime,
+        accelerator=accelerator,
         models=models,
         threads=product.threads,
         features=planned_features,
@@ -93,6 +105,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
 
 # What the boot partition and the root file system need beside the data partition.
 SYSTEM_MIB = 64
+BUILDROOT_MIB = ESP_MIB + 2 * SLOT_MIB
 
 T = TypeVar("T")
 
@@ -199,13 +212,31 @@ def _builder(
     return builder
 
 
-def _storage(product: Product, source: Source, board: Board, board_path: Path) -> None:
-    needed = product.data_mib + SYSTEM_MIB
-    if needed >= board.storage_mib:
+def _storage(
+    product: Product,
+    source: Source,
+    board: Board,
+    board_path: Path,
+    serves: DebianBoard | BuildrootBoard,
+) -> None:
+    place = source.place(("data_mib",))
+    if isinstance(serves, BuildrootBoard) and serves.disk is not None:
+        # Upstream's scripts make the partitions, and none of them is for data.
+        if "data_mib" in product.model_fields_set:
+            raise UserError(
+                f"data_mib: {board.name} has no data partition of ours: upstream's scripts make "
+                f"{serves.disk}",
+                place=place,
+                hint="Leave it out; BR2_TARGET_ROOTFS_EXT2_SIZE in buildroot.config is the size "
+                "of the root file system, which keeps what is written to it.",
+            )
+        return
+    system = BUILDROOT_MIB if isinstance(serves, BuildrootBoard) else SYSTEM_MIB
+    if product.data_mib + system >= board.storage_mib:
         raise UserError(
-            f"data_mib: {product.data_mib} MiB of data and some {SYSTEM_MIB} MiB of system do not "
+            f"data_mib: {product.data_mib} MiB of data and some {system} MiB of system do not "
             f"fit the {board.storage_mib} MiB of {board.name}",
-            place=source.place(("data_mib",)),
+            place=place,
             hint=f"Take less, or see storage_mib in {shown(board_path)}.",
         )
 
@@ -236,6 +267,8 @@ def _shadows(
     used = [("board", product.board), ("runtime", runtime.name)]
     used += [("model", model) for model in product.models]
     used += [("feature", feature.name) for feature in features]
+    if product.accelerator:
+        used.append(("accelerator", product.accelerator))
     used += [("file", "catalog/architectures.yaml"), ("file", f"catalog/{builder}.yaml")]
     found = [catalog.shadow(kind, name) for kind, name in used]
     return tuple(shadow for shadow in found if shadow)

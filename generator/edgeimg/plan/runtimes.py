@@ -15,12 +15,17 @@ from edgeimg.plan.plan import DebianRuntime, PlannedModel, PlannedRuntime, Wheel
 
 
 def plan_runtime(
-    chosen: Chosen, models: tuple[PlannedModel, ...], builder: str, glibc: str
+    chosen: Chosen,
+    models: tuple[PlannedModel, ...],
+    builder: str,
+    glibc: str,
+    only: tuple[str, ...] = (),
 ) -> PlannedRuntime:
     """Chooses the runtime, or takes the product's, and proves that it fits.
 
     Args:
         glibc: the version of the image's C library.
+        only: the runtimes that the accelerator can be reached through; empty: any.
 
     Raises:
         UserError: no runtime executes all models, or the chosen one does not
@@ -30,7 +35,7 @@ def plan_runtime(
     product, source = chosen.product, chosen.source
     place = source.place(("runtime",) if product.runtime else ("models",))
     if not product.runtime:
-        return _first_that_can(chosen, formats, builder, glibc)
+        return _first_that_can(chosen, formats, builder, glibc, only)
     _, runtime = chosen.catalog.load("runtime", product.runtime, Runtime, place=place)
     for model in models:
         if model.info.format not in runtime.formats:
@@ -43,12 +48,14 @@ def plan_runtime(
     return _release(chosen, runtime, builder, glibc)
 
 
-def _first_that_can(chosen: Chosen, formats: set[str], builder: str, glibc: str) -> PlannedRuntime:
+def _first_that_can(
+    chosen: Chosen, formats: set[str], builder: str, glibc: str, only: tuple[str, ...]
+) -> PlannedRuntime:
     """The first that executes the models and can be had; else why the first cannot."""
     refusal: UserError | None = None
     for name in chosen.catalog.names("runtime"):
         _, runtime = chosen.catalog.load("runtime", name, Runtime)
-        if not formats <= set(runtime.formats):
+        if not formats <= set(runtime.formats) or (only and name not in only):
             continue
         try:
             return _release(chosen, runtime, builder, glibc)

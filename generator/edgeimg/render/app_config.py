@@ -6,25 +6,35 @@ import json
 from typing import Any
 
 from edgeimg.model.info import TensorInfo
-from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput
+from edgeimg.plan.plan import PlannedAccelerator, PlannedInput, PlannedModel, PlannedOutput
 
 
-def app_config(model: PlannedModel, threads: int) -> dict[str, Any]:
+def app_config(
+    model: PlannedModel, threads: int, accelerator: PlannedAccelerator | None = None
+) -> dict[str, Any]:
     """The configuration as plain data."""
+    delegate = {}
+    if accelerator is not None and accelerator.delegate is not None:
+        options = dict(accelerator.options)
+        delegate = {"delegate": {"library": accelerator.delegate, "options": options}}
     return {
         "name": model.name,
         "model": model.image_file,
         "threads": threads,
         "kernels": "default",
+        **delegate,
         "source": model.image_samples,
         "inputs": [_input(one) for one in model.inputs],
         "outputs": [_output(model, index, one) for index, one in enumerate(model.outputs)],
     }
 
 
-def app_config_text(model: PlannedModel, threads: int) -> str:
+def app_config_text(
+    model: PlannedModel, threads: int, accelerator: PlannedAccelerator | None = None
+) -> str:
     """The configuration as it is written."""
-    return json.dumps(app_config(model, threads), indent=2, ensure_ascii=False) + "\n"
+    config = app_config(model, threads, accelerator)
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
 
 
 def _tensor(tensor: TensorInfo) -> dict[str, Any]:

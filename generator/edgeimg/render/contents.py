@@ -65,7 +65,7 @@ def _text(value: Option) -> str:
 def add_models(tree: Tree, plan: Plan, root: str) -> None:
     """Models, labels, samples, and the app's configuration of each."""
     for model in plan.models:
-        config = app_config_text(model, plan.threads)
+        config = app_config_text(model, plan.threads, plan.accelerator)
         tree.add(f"{root}/etc/edge-infer/{model.name}.json", Text(content=config))
         source = Copy(source=model.path, sha256=model.info.sha256)
         tree.add(f"{root}{model.image_file}", source)

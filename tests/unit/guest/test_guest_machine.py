@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import termios
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,15 @@ def test_a_boards_own_accelerator_stays(qemu: FakeQemu) -> None:
 
 def test_a_kernel_boot_needs_a_kernel(qemu: FakeQemu) -> None:
     only_disk = Artefacts(image=qemu.artefacts.image)
-    with pytest.raises(UserError, match="no kernel and initrd to boot directly"):
+    with pytest.raises(UserError, match="no kernel to boot directly"):
         arguments(qemu.board(), only_disk, "kernel", scratch=qemu.folder, serial=[])
+
+
+def test_a_kernel_that_needs_no_initrd_gets_none(qemu: FakeQemu) -> None:
+    artefacts = replace(qemu.artefacts, initrd=None)
+    words = arguments(qemu.board(), artefacts, "kernel", scratch=qemu.folder, serial=[])
+    assert "-initrd" not in words and "{initrd}" not in words
+    assert "-kernel" in words and "-append" in words
 
 
 @pytest.mark.parametrize(

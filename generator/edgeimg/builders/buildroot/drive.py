@@ -1,52 +1,43 @@
-"""Drives the emitted project's own Makefile; Buildroot's step lines become events."""
+"""Drives the emitted project's own Makefile: a checkout, shared folders, and its lines."""
 
 from __future__ import annotations
 
 import os
-import re
+import shutil
 from pathlib import Path
 
+from edgeimg.builders.buildroot.checkout import find_checkout
+from edgeimg.builders.buildroot.follow import Follower
+from edgeimg.builders.buildroot.kconfig import explain
 from edgeimg.builders.buildroot.render import command_line
 from edgeimg.builders.image import Image, plain_environment
 from edgeimg.cache import Cache
-from edgeimg.errors import InternalError
-from edgeimg.events import Log, Progress, Report, Step
+from edgeimg.errors import UserError, UserErrors
+from edgeimg.events import Report
 from edgeimg.manifest.load import shown
 from edgeimg.plan.plan import Plan
-from edgeimg.process import last_lines, run
-
-STEP = re.compile(r"edgeimg: step (\S+)")
-# Buildroot's own: ">>> busybox 1.37.0 Building", in bold on a terminal.
-BUILDROOT = re.compile(r"(?:\x1b\[7m)?>>> (\S*) (\S*) ?([A-Z][^\x1b]*)")
+from edgeimg.process import run
 
 
 def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
     """Runs `make` in the emitted project.
 
     Raises:
-        InternalError: a step failed; the package, the step, and where the log is.
+        UserError: what cannot work, before Buildroot builds: its release, a path, a symbol.
+        InternalError: a package failed; which, in which step, its last lines as a note.
     """
-    log = folder / "build" / "edgeimg.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    checkout = os.environ.get("EDGEIMG_BUILDROOT")
-    flags = [f"BR2_DL_DIR={Cache().folder('buildroot-downloads')}"]
-    flags += [f"BR2_CCACHE_DIR={Cache().folder('ccache')}"]
-    args = ["make", "-C", str(folder), "--no-print-directory", f"BR_FLAGS={' '.join(flags)}"]
-    if checkout:
-        args.append(f"BUILDROOT={checkout}")
-    with log.open("w", encoding="utf-8", errors="replace") as file:
-
-        def on_line(line: str) -> None:
-            file.write(f"{line}\n")
-            _report(line, report)
-
-        done = run(args, env=plain_environment(), check=False, on_line=on_line)
-    if done.status != 0:
-        raise InternalError(
-            f"the build failed: {last_lines(done.stdout + done.stderr, 3)}",
-            hint=f"Log: {shown(log)}.",
-        )
+    _drive(plan, folder, "all", offline=offline, report=report)
+    _keep_wheel(plan)
     return image(plan, folder)
+
+
+def configure(plan: Plan, folder: Path, *, offline: bool, report: Report) -> list[str]:
+    """Configures the emitted project; the words that run its Makefile, without a target.
+
+    Raises:
+        UserError: as for `build`.
+    """
+    return _drive(plan, folder, "config", offline=offline, report=report)
 
 
 def image(plan: Plan, folder: Path) -> Image:
@@ -66,10 +57,84 @@ def image(plan: Plan, folder: Path) -> Image:
     )
 
 
-def _report(line: str, report: Report) -> None:
-    if step := STEP.match(line):
-        report(Step(name=step[1]))
-    elif found := BUILDROOT.match(line):
-        report(Progress(name="build", done=0, total=0, detail=f"{found[1]} {found[3]}"))
-    else:
-        report(Log(line=line))
+def _drive(plan: Plan, folder: Path, target: str, *, offline: bool, report: Report) -> list[str]:
+    """Runs `make TARGET`; the words that do it, without the target."""
+    assert plan.buildroot is not None
+    checkout = find_checkout(plan.buildroot.release, offline=offline, report=report)
+    folder = folder.resolve()
+    log = folder / "build" / "edgeimg.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    _lend_wheel(plan)
+    make = ["make", "-C", str(folder), "--no-print-directory", *_variables(plan, checkout)]
+    if offline:
+        make.append("OFFLINE=yes")
+    output = folder / "build" / "output"
+    follower = Follower(report=report, project=folder, output=output)
+    # By lines: it is read while the build runs.
+    with log.open("w", 1, encoding="utf-8", errors="replace") as file:
+
+        def on_line(line: str) -> None:
+            file.write(f"{line}\n")
+            follower.line(line)
+
+        done = run([*make, target], env=plain_environment(), check=False, on_line=on_line)
+    if follower.dropped:
+        places = plan.buildroot.asked
+        raise UserErrors(explain(follower.dropped, places, checkout, output))
+    if done.status != 0:
+        raise follower.failure(shown(log))
+    return make
+
+
+def _variables(plan: Plan, checkout: Path) -> list[str]:
+    """What the project's Makefile is told of this machine.
+
+    Raises:
+        UserError: the cache has a path that make splits.
+    """
+    assert plan.buildroot is not None
+    if len(str(Cache().root).split()) != 1:
+        raise UserError(
+            "make needs a path without blanks",
+            place=shown(Cache().root),
+            hint="Set EDGEIMG_CACHE to another folder.",
+        )
+    variables = [
+        f"BUILDROOT={checkout}",
+        f"DOWNLOADS={_downloads()}",
+        f"CCACHE={Cache().folder('ccache')}",
+    ]
+    if site := plan.buildroot.primary_site:
+        variables.append(f"BR_FLAGS=BR2_PRIMARY_SITE={site}")
+    return variables
+
+
+def _downloads() -> Path:
+    return Cache().folder("buildroot-downloads")
+
+
+def _wheel(plan: Plan) -> tuple[str, Path] | None:
+    """The runtime's wheel: its SHA-256, and where Buildroot looks for it."""
+    wheel = plan.runtime.wheel
+    if wheel is None:
+        return None
+    return wheel.sha256, _downloads() / plan.runtime.name / wheel.file
+
+
+def _lend_wheel(plan: Plan) -> None:
+    """What edgeimg has downloaded, Buildroot need not download again."""
+    if (wheel := _wheel(plan)) and not wheel[1].exists() and (found := Cache().download(wheel[0])):
+        _copy(found, wheel[1])
+
+
+def _keep_wheel(plan: Plan) -> None:
+    """And the other way round; Buildroot has checked its hash."""
+    if (wheel := _wheel(plan)) and wheel[1].exists() and not Cache().download(wheel[0]):
+        _copy(wheel[1], Cache().downloads / wheel[0])
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copyfile(source, new)
+    new.replace(target)

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgeimg.host import read_tools
 from edgeimg.manifest.base import Config
+from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB
 from edgeimg.plan.plan import BuildrootPlan, Plan
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.contents import (
@@ -40,8 +41,6 @@ SHARED = {
         "multi-user.conf"
     ),
 }
-# Room for the root file system where the partitions are ours; an update needs two of it.
-SLOT_MIB = 96
 
 
 def render(plan: Plan, inputs: Inputs) -> Tree:
@@ -74,13 +73,13 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     context = _context(plan, plan.buildroot, inputs, sections, packages)
     for name in ("README.md", "config.mk"):
         tree.add(name, Text(content=render_template("buildroot", name, context)))
-    for name in ("external.desc", "Config.in", "wheels.mk"):
+    for name in ("external.desc", "Config.in", "wheels.inc"):
         text = render_template("buildroot", f"external/{name}", context)
         tree.add(f"external/{name}", Text(content=text))
     for wheel in context["wheels"]:
         text = render_template("buildroot", "external/wheel.hash", {**context, "wheel": wheel})
         name = f"external/package/{wheel['package']}/{wheel['package']}.hash"
-        tree.add(name, Text(content=text))
+        tree.add(name, Text(content=text), replace=True)
     text = render_template("buildroot", "external/configs/defconfig", context)
     tree.add(f"external/configs/{plan.product}_defconfig", Text(content=text))
     return tree
@@ -119,12 +118,14 @@ def _add_board(tree: Tree, plan: Plan, buildroot: BuildrootPlan, overlay: str) -
     if buildroot.kernel_config:
         lines = [kconfig_line(*one) for one in sorted(buildroot.kernel_config.items())]
         fragments["product"] = "".join(f"{line}\n" for line in lines)
-    for name, text in fragments.items():
-        tree.add(f"{folder}/{name}.fragment", Text(content=text))
-    if fragments:
-        config["BR2_LINUX_KERNEL_CONFIG_FRAGMENT_FILES"] = " ".join(
-            _inside(f"{folder}/{name}.fragment") for name in fragments
-        )
+    paths = [f"{folder}/{name}.fragment" for name in fragments]
+    for path, text in zip(paths, fragments.values(), strict=True):
+        tree.add(path, Text(content=text))
+    if plan.accelerator and plan.accelerator.fragment:
+        paths.insert(0, f"external/linux/{plan.accelerator.fragment.name}")
+        tree.add(paths[0], Copy(source=plan.accelerator.fragment))
+    if paths:
+        config["BR2_LINUX_KERNEL_CONFIG_FRAGMENT_FILES"] = " ".join(map(_inside, paths))
     return config
 
 
@@ -183,6 +184,7 @@ def _partitions(plan: Plan) -> dict[str, Any]:
         "product": plan.product,
         "efi_loader": plan.architecture.efi_loader,
         "kernel": plan.buildroot.kernel,
+        "esp_mib": ESP_MIB,
         "slot_mib": SLOT_MIB,
         "data_mib": plan.data_mib,
         "uuids": {name: str(uuid.uuid5(SEED, f"{plan.product} {name}")) for name in names},
@@ -238,11 +240,18 @@ def _context(
                 "site": wheel.url.rsplit("/", 1)[0],
                 "file": wheel.file,
                 "sha256": wheel.sha256,
+                "hashes": _hashes(plan.runtime.name),
             }
             for wheel in inputs.lock.wheels
         ],
         "host_packages": _host_packages(plan.board.architecture, relocated=toolchain.relocated),
     }
+
+
+def _hashes(package: str) -> str:
+    """Hashes of what the package needs beside the wheel, such as its licence."""
+    path = data("buildroot-external") / "package" / package / f"{package}.hash"
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def _host_packages(architecture: str, *, relocated: bool) -> list[str]:

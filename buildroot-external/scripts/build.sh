@@ -1,0 +1,69 @@
+#!/bin/sh
+# The build, and before it what Buildroot does not see for itself: packages of ours that
+# changed are built again, and a configuration that is not merely larger than the last one
+# needs everything built again. What is remembered is true also when the build breaks off.
+. scripts/common.sh
+last=$OUTPUT/edgeimg
+mkdir -p "$last"
+
+# Symbols that Buildroot takes up without building a package again.
+harmless='^BR2_(BACKUP_SITE|CCACHE|DEFCONFIG|DL_DIR|JLEVEL|PACKAGE_OVERRIDE_FILE|PRIMARY_SITE|ROOTFS_(DEVICE|OVERLAY|POST|USERS)|SYSTEM_|TARGET_GENERIC_|TARGET_ROOTFS_|LINUX_KERNEL_CONFIG_FRAGMENT)'
+sed -n '/^BR2_/p' "$OUTPUT/.config" | LC_ALL=C sort >"$last/config.new"
+if [ -e "$last/config" ]; then
+	gone=$(LC_ALL=C comm -13 "$last/config.new" "$last/config" | grep -Ev "$harmless" | head -n 1) || :
+	if [ -n "$gone" ]; then
+		step "clean: was ${gone%%=*}"
+		br clean
+	fi
+fi
+mv "$last/config.new" "$last/config"
+
+# The line that names the manifests changes with each of them, and nothing is built of it.
+sum_of() {
+	find "$1" -type f | LC_ALL=C sort | while IFS= read -r file; do
+		echo "$file"
+		LC_ALL=C sed '/^# Made by edgeimg /d' "$file"
+	done | sha256sum
+}
+again=
+for folder in external/package/*; do
+	package=${folder##*/}
+	sum_of "$folder" >"$last/$package.new"
+	cmp -s "$last/$package.new" "$last/$package" && continue
+	again="$again $package"
+	# The app is built against what is not the model.
+	[ "$package" = edge-model ] || again="$again edge-infer"
+done
+set --
+for package in $(echo "$again" | tr ' ' '\n' | sort -u); do
+	for built in "$OUTPUT/build/$package-"*; do
+		[ ! -e "$built" ] || set -- "$@" "$package-dirclean"
+		break
+	done
+done
+if [ $# -gt 0 ]; then
+	step "changed $(echo "$*" | sed 's/-dirclean//g')"
+	br "$@" >/dev/null # at once: Buildroot takes seconds to read its own files
+fi
+
+# Files that left the overlay: what they hid must come back, so all is installed again.
+find external/board/*/overlay ! -type d | LC_ALL=C sort >"$last/overlay.new"
+if [ -e "$last/overlay" ] && [ -n "$(LC_ALL=C comm -13 "$last/overlay.new" "$last/overlay")" ]; then
+	step 'install again'
+	rm -rf "$OUTPUT/target"
+	find "$OUTPUT/build" -mindepth 2 -maxdepth 2 \
+		\( -name .stamp_target_installed -o -name .stamp_installed \) -delete
+fi
+for new in "$last"/*.new; do mv "$new" "${new%.new}"; done
+
+info=build/show-info.json
+if [ ! -e $info ] || [ -n "$(find external "$OUTPUT/.config" -type f -newer $info | head -n 1)" ]; then
+	step packages
+	br show-info >$info.new
+	mv $info.new $info
+fi
+step build
+jobs=
+# Without this, Buildroot builds one package at a time.
+if grep -q '^BR2_PER_PACKAGE_DIRECTORIES=y' "$OUTPUT/.config"; then jobs=-j$(nproc); fi
+br ${jobs:+"$jobs"}

@@ -1,0 +1,15 @@
+# Made by edgeimg from edgeimg.yaml, qemu-arm64.yaml, digits.yaml, digits-float.yaml.
+# All that varies; the Makefile and scripts/ are the same for every product.
+PRODUCT := everything
+BOARD := qemu-arm64
+ARCHITECTURE := arm64
+GNU_TRIPLET := aarch64-linux-gnu
+RUNTIME := litert 2.1.6
+RELEASE := 2026.02.3
+COMMIT := 679b9ead7620bbf193620d1ebf56f53c1764d37a
+GIT := https://gitlab.com/buildroot.org/buildroot.git
+DEFCONFIG :=
+TOOLCHAIN := debian
+RELOCATED := yes
+KERNEL := Image
+DISK :=

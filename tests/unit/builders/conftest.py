@@ -1,0 +1,3 @@
+from tests.unit.builders.kit import trial
+
+__all__ = ["trial"]
