@@ -136,7 +136,10 @@ if [ "\$*" = -v ]; then
 fi
 # A later --sysroot wins.
 set -- "\$here/usr/bin/$triplet-$name" --sysroot="\$here/sysroot" "\$@"
-[ -z "\$CCACHE_DIR" ] || [ ! -x /usr/bin/ccache ] || exec /usr/bin/ccache "\$@"
+case "\$CCACHE_DIR \$* " in
+' '* | *' -v '*) ;; # who asks for the search path wants it as it is
+*) [ ! -x /usr/bin/ccache ] || exec /usr/bin/ccache "\$@" ;;
+esac
 exec "\$@"
 EOF
 			chmod 755 "$new/bin/$triplet-$name"

@@ -93,7 +93,7 @@ def plan_buildroot(
         release=release,
         toolchain=toolchain,
         defconfig=serves.defconfig,
-        config={section: symbols for section, symbols in config.items() if symbols},
+        config=_last_wins(config),
         asked=asked,
         folder=_folder(chosen, board_path),
         kernel=serves.kernel,
@@ -102,6 +102,16 @@ def plan_buildroot(
         kernel_config=product.kernel.config,
         primary_site=product.buildroot.primary_site,
     )
+
+
+def _last_wins(config: dict[str, Config]) -> dict[str, Config]:
+    """Each symbol once, in the last section that sets it; no empty section."""
+    owner = {symbol: section for section, symbols in config.items() for symbol in symbols}
+    left = {
+        section: {one: value for one, value in symbols.items() if owner[one] == section}
+        for section, symbols in config.items()
+    }
+    return {section: symbols for section, symbols in left.items() if symbols}
 
 
 def _symbol(package: str) -> str:

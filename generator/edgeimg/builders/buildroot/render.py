@@ -56,7 +56,8 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     tree.add("Makefile", Copy(source=plain / "Makefile"))
     tree.copy_folder(plain / "scripts", "scripts")
     tree.add("external/external.mk", Copy(source=plain / "external.mk"))
-    tree.copy_folder(plain / "board/common", "external/board/common", skip=("own-partitions",))
+    skip = {"own-partitions"} | ({"own-partitions.fragment"} if plan.buildroot.disk else set())
+    tree.copy_folder(plain / "board/common", "external/board/common", skip=skip)
     overlay = f"external/board/{plan.board.name}/overlay"
     board_files = _add_board(tree, plan, plan.buildroot, overlay)
     sections = {**plan.buildroot.config, "this product": board_files}

@@ -1,0 +1,106 @@
+"""Accelerators: what is refused, and that adding one is data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeimg.catalog.search import Catalog
+from edgeimg.catalog.types import Accelerator
+
+Edgeimg = Callable[..., Any]
+PRODUCT = "version: 1\nname: demo\nboard: imx8mp-evk\nmodels: [digits]\naccelerator: {name}\n"
+ENTRY = """\
+version: 1
+name: testpu
+summary: A unit that only this test knows
+homepage: https://example.org
+source: this test
+checked: now
+needs: {needs}
+runtimes: [tflite]
+delegate: {{library: /usr/lib/libtestpu.so, options: {{device: usb}}}}
+accept_licenses: {licenses}
+buildroot:
+  config: {{BR2_PACKAGE_TESTPU: y}}
+  fragment: testpu.fragment
+"""
+
+
+@pytest.fixture
+def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes the product and, into a catalogue of its own, the entry `testpu`."""
+
+    def write(name: str = "testpu", needs: str = "usb", licenses: str = "[]") -> None:
+        (tmp_path / "edgeimg.yaml").write_text(
+            PRODUCT.format(name=name) + "catalogs: [mine]\n", encoding="utf-8"
+        )
+        folder = tmp_path / "mine"
+        for path, text in {
+            "catalog/accelerators/testpu.yaml": ENTRY.format(needs=needs, licenses=licenses),
+            "buildroot-external/linux/testpu.fragment": "CONFIG_USB=y\n",
+        }.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+
+    return write
+
+
+def test_an_entry_of_ones_own_is_planned(edgeimg: Edgeimg, product: Callable[..., None]) -> None:
+    product()
+    plan = json.loads(edgeimg("plan", "--output", "json").stdout)
+    assert plan["accelerator"] == "testpu"
+    assert plan["runtime"].startswith("tflite")  # the only one that it is reached through
+    assert "BR2_PACKAGE_TESTPU" in plan["symbols"]
+
+
+def test_the_board_must_offer_what_it_needs(edgeimg: Edgeimg, product: Callable[..., None]) -> None:
+    product(needs="thunderbolt")
+    answer = edgeimg("check")
+    assert answer.status == 2
+    assert "needs thunderbolt, and imx8mp-evk offers usb, pcie, vx-npu" in answer.stderr
+
+
+def test_a_licence_must_be_accepted_by_name(edgeimg: Edgeimg, product: Callable[..., None]) -> None:
+    product(licenses="[Test EULA]")
+    answer = edgeimg("check")
+    assert answer.status == 2
+    assert "comes under the licence Test EULA" in answer.stderr
+    assert edgeimg("check", "--set", "accept_licenses=[Test EULA]").status == 0
+
+
+def test_another_runtime_is_refused(edgeimg: Edgeimg, product: Callable[..., None]) -> None:
+    product()
+    answer = edgeimg("check", "--set", "runtime=litert")
+    assert answer.status == 2
+    assert "is reached through tflite, not litert" in answer.stderr
+
+
+def test_a_builder_that_has_it_not_is_refused(
+    edgeimg: Edgeimg, product: Callable[..., None]
+) -> None:
+    product()
+    answer = edgeimg("check", "--board", "qemu-arm64", "--builder", "debian")
+    assert answer.status == 2
+    assert "qemu-arm64 offers nothing" in answer.stderr
+
+
+def test_what_is_not_supported_says_why(edgeimg: Edgeimg, product: Callable[..., None]) -> None:
+    product(name="vx-npu")
+    answer = edgeimg("check")
+    assert answer.status == 2
+    assert "vx-npu is not supported: " in answer.stderr
+
+
+@pytest.mark.parametrize("name", Catalog().names("accelerator"))
+def test_every_entry_has_a_reason_or_all_of_it(name: str) -> None:
+    _, entry = Catalog().load("accelerator", name, Accelerator)
+    if entry.supported:
+        assert entry.runtimes and entry.buildroot and entry.delegate
+    else:
+        assert entry.reason and entry.buildroot is None
