@@ -20,7 +20,7 @@ mv "$last/config.new" "$last/config"
 
 # The line that names the manifests changes with each of them, and nothing is built of it.
 sum_of() {
-	find "$1" -type f | LC_ALL=C sort | while IFS= read -r file; do
+	find "$@" -type f | LC_ALL=C sort | while IFS= read -r file; do
 		echo "$file"
 		LC_ALL=C sed '/^# Made by edgeimg /d' "$file"
 	done | sha256sum
@@ -33,6 +33,14 @@ for folder in external/package/*; do
 	again="$again $package"
 	# The app is built against what is not the model.
 	[ "$package" = edge-model ] || again="$again edge-infer"
+done
+# Configurations that Buildroot only reads once.
+sum_of external/board/common -name '*.fragment' >"$last/busybox.new"
+set -- "external/board/$BOARD"
+[ ! -d external/linux ] || set -- "$@" external/linux
+sum_of "$@" -name '*.fragment' -o -name linux.config >"$last/linux.new"
+for package in busybox linux; do
+	[ ! -e "$last/$package" ] || cmp -s "$last/$package.new" "$last/$package" || again="$again $package"
 done
 set --
 for package in $(echo "$again" | tr ' ' '\n' | sort -u); do

@@ -87,6 +87,8 @@ def plan_buildroot(
     for feature in features:
         config[f"feature {feature.name}"] = feature.config
     config["packages of the product"] = packages
+    if product.buildroot.primary_site:
+        config["primary_site of the product"] = {"BR2_PRIMARY_SITE": product.buildroot.primary_site}
     config["buildroot.config of the product"] = product.buildroot.config
     args = [f"console={board.console}", *serves.kernel_args, *product.kernel.args]
     return BuildrootPlan(
@@ -100,7 +102,6 @@ def plan_buildroot(
         disk=serves.disk,
         kernel_args=tuple(dict.fromkeys(args)) if own_layout else (),
         kernel_config=product.kernel.config,
-        primary_site=product.buildroot.primary_site,
     )
 
 

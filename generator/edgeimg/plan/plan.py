@@ -185,7 +185,6 @@ class BuildrootPlan:
         kernel, disk: file names that Buildroot's images get; `disk` None: our partitions.
         kernel_args: where the partitions are ours.
         kernel_config: symbols of the kernel's configuration.
-        primary_site: where sources are looked for first.
     """
 
     release: BuildrootRelease
@@ -198,7 +197,6 @@ class BuildrootPlan:
     disk: str | None
     kernel_args: tuple[str, ...]
     kernel_config: KernelConfig
-    primary_site: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

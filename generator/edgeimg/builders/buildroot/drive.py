@@ -65,7 +65,7 @@ def _drive(plan: Plan, folder: Path, target: str, *, offline: bool, report: Repo
     log = folder / "build" / "edgeimg.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     _lend_wheel(plan)
-    make = ["make", "-C", str(folder), "--no-print-directory", *_variables(plan, checkout)]
+    make = ["make", "-C", str(folder), "--no-print-directory", *_variables(checkout)]
     if offline:
         make.append("OFFLINE=yes")
     output = folder / "build" / "output"
@@ -86,27 +86,23 @@ def _drive(plan: Plan, folder: Path, target: str, *, offline: bool, report: Repo
     return make
 
 
-def _variables(plan: Plan, checkout: Path) -> list[str]:
+def _variables(checkout: Path) -> list[str]:
     """What the project's Makefile is told of this machine.
 
     Raises:
         UserError: the cache has a path that make splits.
     """
-    assert plan.buildroot is not None
     if len(str(Cache().root).split()) != 1:
         raise UserError(
             "make needs a path without blanks",
             place=shown(Cache().root),
             hint="Set EDGEIMG_CACHE to another folder.",
         )
-    variables = [
+    return [
         f"BUILDROOT={checkout}",
         f"DOWNLOADS={_downloads()}",
         f"CCACHE={Cache().folder('ccache')}",
     ]
-    if site := plan.buildroot.primary_site:
-        variables.append(f"BR_FLAGS=BR2_PRIMARY_SITE={site}")
-    return variables
 
 
 def _downloads() -> Path:
