@@ -97,7 +97,7 @@ record: setup-all
 
 # Timings; compare only within one run, on an idle machine.
 bench: setup-demo
-	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python -m tests.bench.bench
 
 clean:
 	rm -rf build $(VENV)

@@ -13,21 +13,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from tests.upstream.products import product
 
 from edgeimg.resources import data_root
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
-
-
-def _over(below: Any, above: Any) -> Any:
-    """`above` laid over `below`, mappings key by key."""
-    if not isinstance(below, dict) or not isinstance(above, dict):
-        return above
-    return {**below, **{key: _over(below.get(key), value) for key, value in above.items()}}
 
 
 @pytest.mark.parametrize("model", ["digits", "digits-onnx"])
@@ -36,18 +28,7 @@ def test_verify(board: str, model: str, buildroot: Path) -> None:
     # Kept from run to run, so that the second one is quick.
     work = data_root() / "build" / "test-upstream" / f"{board}-{model}"
     work.mkdir(parents=True, exist_ok=True)
-    product: dict[str, Any] = {
-        "version": 1,
-        "name": "upstream",
-        "board": board,
-        "models": [model],
-        "builder": "buildroot",
-        "buildroot": {"toolchain": "debian"},
-        "features": {"read-only-root": {}},
-    }
-    if given := os.environ.get("BUILDROOT_PRODUCT"):
-        product = _over(product, yaml.safe_load(Path(given).read_text()))
-    (work / "edgeimg.yaml").write_text(yaml.safe_dump(product))
+    (work / "edgeimg.yaml").write_text(product(board, model))
     cache = data_root() / "build" / "test-cache"
     cache.mkdir(exist_ok=True)
     done = subprocess.run(

@@ -29,17 +29,23 @@ def infer(
     Raises:
         ValueError, RuntimeError: LiteRT does not take the model or a frame.
     """
-    run = _reference if mode == "reference" else _default
-    return run(model, inputs, outputs, frames)
+    if mode == "reference":
+        return interpret(model, inputs, outputs, frames, "BUILTIN_REF")
+    return _default(model, inputs, outputs, frames)
 
 
-def _reference(
-    model: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor], frames: Sequence[bytes]
+def interpret(
+    model: Path,
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    frames: Sequence[bytes],
+    operators: str,
 ) -> list[list[bytes]]:
+    """As `infer`, by `Interpreter` and a name of its `OpResolverType`."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    kind = OpResolverType.BUILTIN_REF
+    kind = OpResolverType[operators]
     interpreter = Interpreter(str(model), experimental_op_resolver_type=kind, num_threads=1)
     fed, made = interpreter.get_input_details(), interpreter.get_output_details()
     if len(fed) != len(inputs) or len(made) != len(outputs):

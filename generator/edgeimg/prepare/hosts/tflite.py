@@ -13,8 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgeimg.prepare.hosts.litert import interpret
+
 PACKAGE = "ai-edge-litert"
 MODES = ("reference", "default")
+OPERATORS = {"reference": "BUILTIN_REF", "default": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}
 
 Tensor = Mapping[str, Any]
 
@@ -31,29 +34,4 @@ def infer(
     Raises:
         ValueError, RuntimeError: the interpreter does not take the model or a frame.
     """
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    kinds = {
-        "reference": OpResolverType.BUILTIN_REF,
-        "default": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    }
-    interpreter = Interpreter(str(model), experimental_op_resolver_type=kinds[mode], num_threads=1)
-    fed, made = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(fed) != len(inputs) or len(made) != len(outputs):
-        raise ValueError("it has other inputs or outputs than the planned ones")
-    for found, tensor in zip(fed, inputs, strict=True):
-        if list(found["shape"]) != list(tensor["shape"]):
-            interpreter.resize_tensor_input(found["index"], tensor["shape"])
-    interpreter.allocate_tensors()
-    results = []
-    for frame in frames:
-        position = 0
-        for found, tensor in zip(fed, inputs, strict=True):
-            count = int(np.prod(tensor["shape"], dtype=np.int64))
-            values = np.frombuffer(frame, tensor["type"], count, position)
-            interpreter.set_tensor(found["index"], values.reshape(tensor["shape"]))
-            position += values.nbytes
-        interpreter.invoke()
-        results.append([interpreter.get_tensor(each["index"]).tobytes() for each in made])
-    return results
+    return interpret(model, inputs, outputs, frames, OPERATORS[mode])
