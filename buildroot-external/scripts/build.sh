@@ -42,17 +42,16 @@ sum_of "$@" -name '*.fragment' -o -name linux.config >"$last/linux.new"
 for package in busybox linux; do
 	[ ! -e "$last/$package" ] || cmp -s "$last/$package.new" "$last/$package" || again="$again $package"
 done
-set --
+# What `make <package>-dirclean` does, without the seconds in which Buildroot reads its files.
+changed=
 for package in $(echo "$again" | tr ' ' '\n' | sort -u); do
-	for built in "$OUTPUT/build/$package-"*; do
-		[ ! -e "$built" ] || set -- "$@" "$package-dirclean"
-		break
+	for built in "$OUTPUT/build/$package-"[0-9]* "$OUTPUT/build/$package-custom"; do
+		[ -e "$built" ] || continue
+		rm -rf "$built" "$OUTPUT/per-package/$package"
+		changed="$changed $package"
 	done
 done
-if [ $# -gt 0 ]; then
-	step "changed $(echo "$*" | sed 's/-dirclean//g')"
-	br "$@" >/dev/null # at once: Buildroot takes seconds to read its own files
-fi
+[ -z "$changed" ] || step "changed$changed"
 
 # Files that left the overlay: what they hid must come back, so all is installed again.
 find external/board/*/overlay ! -type d | LC_ALL=C sort >"$last/overlay.new"
@@ -65,7 +64,9 @@ fi
 for new in "$last"/*.new; do mv "$new" "${new%.new}"; done
 
 info=build/show-info.json
-if [ ! -e $info ] || [ -n "$(find external "$OUTPUT/.config" -type f -newer $info | head -n 1)" ]; then
+rules=$(find external "$OUTPUT/.config" -type f -newer "$info" \
+	! -path '*/root/*' ! -path '*/src/*' ! -path '*/overlay/*' 2>/dev/null | head -n 1)
+if [ ! -e "$info" ] || [ -n "$rules" ]; then
 	step packages
 	br show-info >$info.new
 	mv $info.new $info
