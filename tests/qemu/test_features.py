@@ -29,10 +29,11 @@ PATIENCE = 90.0  # seconds; some ten times what an idle machine needs
 
 # Before the real app in the PATH of both inits: dies by a signal until the guest is up for
 # some seconds, so that it is started again at least twice. `verify` always gets the real one.
+# Crashes for the first seconds after the start; systemd comes to it later.
 CRASHING = """\
 #!/bin/sh
 read -r up _ </proc/uptime
-if [ $# = 2 ] && [ "${up%%.*}" -lt 6 ]; then kill -SEGV $$; fi
+if [ $# = 2 ] && [ "${up%%.*}" -lt SECONDS ]; then kill -SEGV $$; fi
 exec /usr/bin/edge-infer "$@"
 """
 
@@ -225,7 +226,10 @@ def closed_image(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path
         tmp_path_factory.mktemp("closed") / "product",
         "  network: {mode: static, address: 10.0.2.77/24, gateway: 10.0.2.2}\n"
         "  serial-console: {shell_for: nobody}\n  read-only-root: {}\n",
-        overlay={"usr/sbin/edge-infer": CRASHING, "etc/edgeimg/init.d/99-probe": PROBE},
+        overlay={
+            "usr/sbin/edge-infer": CRASHING.replace("SECONDS", "6"),
+            "etc/edgeimg/init.d/99-probe": PROBE,
+        },
     )
 
 
@@ -237,7 +241,7 @@ def systemd_image(built: Built, key: Key, tmp_path_factory: pytest.TempPathFacto
         tmp_path_factory.mktemp("systemd") / "product",
         "  network: {}\n  serial-console: {}\n  read-only-root: {}\n  systemd: {}\n"
         f"  ssh: {{authorized_keys: ['{key.public}']}}\n",
-        overlay={"usr/sbin/edge-infer": CRASHING},
+        overlay={"usr/sbin/edge-infer": CRASHING.replace("SECONDS", "15")},
     )
 
 
