@@ -63,14 +63,7 @@ if [ -e "$last/overlay" ] && [ -n "$(LC_ALL=C comm -13 "$last/overlay.new" "$las
 fi
 for new in "$last"/*.new; do mv "$new" "${new%.new}"; done
 
-info=build/show-info.json
-rules=$(find external "$OUTPUT/.config" -type f -newer "$info" \
-	! -path '*/root/*' ! -path '*/src/*' ! -path '*/overlay/*' 2>/dev/null | head -n 1)
-if [ ! -e "$info" ] || [ -n "$rules" ]; then
-	step packages
-	br show-info >$info.new
-	mv $info.new $info
-fi
+list_packages
 step build
 jobs=
 # Without this, Buildroot builds one package at a time.

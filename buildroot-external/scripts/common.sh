@@ -25,6 +25,18 @@ br() (
 		-C "$BUILDROOT" O="$OUTPUT" BR2_EXTERNAL="$EXTERNAL" $flags "$@"
 )
 
+# build/show-info.json: the packages that are built. Again when a file of ours that may
+# change them is newer.
+list_packages() {
+	info=build/show-info.json
+	rules=$(find external "$OUTPUT/.config" -type f -newer "$info" \
+		! -path '*/root/*' ! -path '*/src/*' ! -path '*/overlay/*' 2>/dev/null | head -n 1)
+	[ ! -e "$info" ] || [ -n "$rules" ] || return 0
+	step packages
+	br show-info >"$info.new"
+	mv "$info.new" "$info"
+}
+
 # Only the primary site, and that only if it is a folder.
 no_network() {
 	echo BR2_PRIMARY_SITE_ONLY=y

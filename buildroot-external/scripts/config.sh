@@ -14,7 +14,7 @@ fi
 	{
 		[ -z "$DEFCONFIG" ] || cat "$BUILDROOT/configs/${DEFCONFIG}_defconfig"
 		cat build/asked
-	} | awk -f scripts/merge.awk
+	} | awk -v lists="$LISTS" -f scripts/merge.awk
 } >build/defconfig.new
 
 if [ -e "$OUTPUT/.config" ] && cmp -s build/defconfig.new build/defconfig; then

@@ -3,7 +3,7 @@
 . scripts/common.sh
 step sbom
 mkdir -p build/images
-[ -e build/show-info.json ] || br show-info >build/show-info.json
+list_packages
 sbom=$PWD/build/images/sbom.cdx.json
 
 # $1: the folder that holds, or gets, the list of licences that have an identifier.

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,13 @@ def read_tools(path: Path) -> list[dict[str, Any]]:
 
     tools: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["tools"]
     return tools
+
+
+def packages_for(words: Collection[str], path: Path) -> list[str]:
+    """Debian packages of the list that serve one of these words: a builder, an architecture."""
+    return sorted(
+        {str(tool["package"]) for tool in read_tools(path) if set(words) & set(tool["for"])}
+    )
 
 
 def check_tools(tools: Sequence[dict[str, Any]]) -> list[Check]:

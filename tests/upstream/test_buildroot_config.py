@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.catalogue import buildroot_boards
 
 from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import Architecture, Architectures, BuildrootRelease, Runtime
 from edgeimg.errors import UserError
-from edgeimg.manifest.board import Board, BuildrootBoard
+from edgeimg.manifest.board import Unsupported
 from edgeimg.manifest.load import load
 from edgeimg.render.environment import kconfig_line
 from edgeimg.resources import data
@@ -23,16 +24,6 @@ CATALOG = Catalog([])
 RELEASE = load(CATALOG.file("catalog/buildroot.yaml"), BuildrootRelease)
 MODELS = {"tflite": "digits", "onnx": "digits-onnx"}
 KEYS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 test"
-
-
-def _boards() -> list[str]:
-    """The boards that Buildroot serves."""
-    boards = {name: CATALOG.load("board", name, Board)[1] for name in CATALOG.names("board")}
-    return [
-        name
-        for name, board in sorted(boards.items())
-        if isinstance(board.builders.buildroot, BuildrootBoard)
-    ]
 
 
 def _runtimes() -> list[str]:
@@ -56,7 +47,7 @@ def _lines(config: Path) -> set[str]:
 
 @pytest.mark.parametrize("runtime", _runtimes())
 @pytest.mark.parametrize("toolchain", RELEASE.toolchains)
-@pytest.mark.parametrize("board", _boards())
+@pytest.mark.parametrize("board", buildroot_boards())
 def test_no_symbol_is_lost(
     board: str, toolchain: str, runtime: str, emit: Callable[..., Any]
 ) -> None:
@@ -84,9 +75,9 @@ def test_no_symbol_of_a_toolchain_is_lost(
     board: str, toolchain: str, shared: Path, buildroot: Path, tmp_path: Path
 ) -> None:
     """Where there may be no runtime, and so no product: board and toolchain alone."""
-    _, one = CATALOG.load("board", board, Board)
+    one = buildroot_boards()[board]
     serves, chosen = one.builders.buildroot, RELEASE.toolchains[toolchain]
-    assert isinstance(serves, BuildrootBoard)
+    assert not isinstance(serves, Unsupported)
     symbols = {**serves.config, **chosen.config.get("all", {})}
     symbols |= chosen.config.get(one.architecture, {})
     lines = [kconfig_line(*symbol) for symbol in symbols.items()]

@@ -259,9 +259,6 @@ class Accelerator(Manifest):
         description="What the board must offer: a bus, such as `usb` or `pcie`, or the unit itself."
     )
     runtimes: tuple[Name, ...] = Field(default=(), description="Runtimes that can use it.")
-    formats: tuple[Name, ...] = Field(
-        default=(), description="Model formats, if not the runtime's."
-    )
     delegate: AcceleratorDelegate | None = None
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that a person must have accepted."
@@ -296,6 +293,9 @@ class BuildrootRelease(Manifest):
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
     git: Text = Field(description="Where it is cloned from.")
     checked: Text = Field(description="When and how.")
+    lists: tuple[Word, ...] = Field(
+        description="Symbols that hold a list of files: what several say is joined."
+    )
     config: Config = Field(description="In every configuration.")
     layout: Config = Field(description="Where the partitions are ours.")
     toolchains: dict[Name, BuildrootToolchain] = Field(description="The first is the default.")

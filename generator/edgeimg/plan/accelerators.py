@@ -8,7 +8,7 @@ from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.plan import PlannedAccelerator
 
 
-def choose_accelerator(chosen: Chosen, builder: str) -> Accelerator | None:
+def choose_accelerator(chosen: Chosen) -> Accelerator | None:
     """The product's accelerator, which the board and the builder can serve.
 
     Raises:
@@ -29,8 +29,10 @@ def choose_accelerator(chosen: Chosen, builder: str) -> Accelerator | None:
             place=place,
             hint="Take another board, or see `offers` in its YAML.",
         )
-    if getattr(entry, builder, None) is None:
-        raise UserError(f"accelerator {entry.name} is not to be had with {builder}", place=place)
+    if getattr(entry, chosen.builder, None) is None:
+        raise UserError(
+            f"accelerator {entry.name} is not to be had with {chosen.builder}", place=place
+        )
     if product.runtime and product.runtime not in entry.runtimes:
         raise UserError(
             f"accelerator {entry.name} is reached through {' or '.join(entry.runtimes)}, "

@@ -8,7 +8,9 @@ from edgeimg.catalog.types import BuildrootRelease
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import Config
 from edgeimg.manifest.board import BuildrootBoard
+from edgeimg.manifest.product import Product
 from edgeimg.plan.chosen import Chosen
+from edgeimg.plan.packages import choose_packages, symbol_of
 from edgeimg.plan.plan import BuildrootPlan, PlannedAccelerator, PlannedFeature, PlannedRuntime
 from edgeimg.resources import data
 
@@ -46,88 +48,80 @@ def choose_toolchain(chosen: Chosen, release: BuildrootRelease) -> str:
 def plan_buildroot(
     chosen: Chosen,
     serves: BuildrootBoard,
-    board_path: Path,
     release: BuildrootRelease,
     toolchain: str,
     runtime: PlannedRuntime,
     accelerator: PlannedAccelerator | None,
     features: tuple[PlannedFeature, ...],
 ) -> BuildrootPlan:
-    """Our symbols by section, in the order in which they count.
+    """Our symbols by section, in the order in which they count, and the packages they select.
 
     Raises:
         UserError: the product sets what upstream's scripts for the board decide.
     """
-    product, source, board = chosen.product, chosen.source, chosen.board
-    own_layout = serves.disk is None
-    if product.kernel.args and not own_layout:
+    product, board = chosen.product, chosen.board
+    if product.kernel.args and serves.disk is not None:
         raise UserError(
             f"kernel.args: the command line of {board.name} is made by upstream's scripts",
-            place=source.place(("kernel", "args")),
+            place=chosen.source.place(("kernel", "args")),
             hint="Change its file in the boot partition with a script of your own, "
             "BR2_ROOTFS_POST_IMAGE_SCRIPT in buildroot.config.",
         )
     known = release.toolchains[toolchain].config
-    packages: Config = {_symbol(name): "y" for name in product.packages}
-    asked = {
-        _symbol(name): source.place(("packages", index))
-        for index, name in enumerate(product.packages)
-    }
-    for symbol in product.buildroot.config:
-        asked[symbol] = source.place(("buildroot", "config", symbol))
-    config: dict[str, Config] = {
+    sections: dict[str, Config] = {
         f"board {board.name}": serves.config,
         f"toolchain {toolchain}": {**known.get("all", {}), **known.get(board.architecture, {})},
         "every product": release.config,
-        "partitions": release.layout if own_layout else {},
+        "partitions": release.layout if serves.disk is None else {},
         f"runtime {runtime.name}": runtime.config,
     }
     if accelerator is not None:
-        config[f"accelerator {accelerator.name}"] = accelerator.config
-    for feature in features:
-        config[f"feature {feature.name}"] = feature.config
-    config["packages of the product"] = packages
-    if product.buildroot.primary_site:
-        config["primary_site of the product"] = {"BR2_PRIMARY_SITE": product.buildroot.primary_site}
-    config["buildroot.config of the product"] = product.buildroot.config
+        sections[f"accelerator {accelerator.name}"] = accelerator.config
+    sections.update({f"feature {feature.name}": feature.config for feature in features})
+    sections.update(_of_product(product))
     args = [f"console={board.console}", *serves.kernel_args, *product.kernel.args]
     return BuildrootPlan(
         release=release,
         toolchain=toolchain,
         defconfig=serves.defconfig,
-        config=_last_wins(config),
-        asked=asked,
-        folder=_folder(chosen, board_path),
+        config=sections,
+        packages=choose_packages(chosen.catalog, sections),
+        asked=_asked(chosen),
+        folder=_folder(chosen),
         kernel=serves.kernel,
         disk=serves.disk,
-        kernel_args=tuple(dict.fromkeys(args)) if own_layout else (),
+        kernel_args=tuple(dict.fromkeys(args)) if serves.disk is None else (),
         kernel_config=product.kernel.config,
     )
 
 
-def _last_wins(config: dict[str, Config]) -> dict[str, Config]:
-    """Each symbol once, in the last section that sets it; no empty section."""
-    owner = {symbol: section for section, symbols in config.items() for symbol in symbols}
-    left = {
-        section: {one: value for one, value in symbols.items() if owner[one] == section}
-        for section, symbols in config.items()
+def _of_product(product: Product) -> dict[str, Config]:
+    """The sections that the product itself writes."""
+    site = product.buildroot.primary_site
+    return {
+        "packages of the product": {symbol_of(name): "y" for name in product.packages},
+        "primary_site of the product": {"BR2_PRIMARY_SITE": site} if site else {},
+        "buildroot.config of the product": product.buildroot.config,
     }
-    return {section: symbols for section, symbols in left.items() if symbols}
 
 
-def _symbol(package: str) -> str:
-    """The symbol of a Buildroot package, as Buildroot's own rule makes it."""
-    return "BR2_PACKAGE_" + package.upper().replace("-", "_").replace(".", "_")
+def _asked(chosen: Chosen) -> dict[str, str]:
+    """Symbol -> where the product asks for it."""
+    product, source = chosen.product, chosen.source
+    asked = {
+        symbol_of(name): source.place(("packages", index))
+        for index, name in enumerate(product.packages)
+    }
+    for symbol in product.buildroot.config:
+        asked[symbol] = source.place(("buildroot", "config", symbol))
+    return asked
 
 
-def _folder(chosen: Chosen, board_path: Path) -> Path | None:
+def _folder(chosen: Chosen) -> Path | None:
     """The board's own files: beside its YAML in the catalogue folder, else shipped."""
-    name = chosen.board.name
-    owner = next(
-        (one for one in chosen.catalog.folders if board_path.resolve().is_relative_to(one)),
-        board_path.resolve().parent,
-    )
+    path = chosen.board_path.resolve()
+    owner = next((one for one in chosen.catalog.folders if path.is_relative_to(one)), path.parent)
     for folder in (owner / "buildroot-external", data("buildroot-external")):
-        if (found := folder / "board" / name).is_dir():
+        if (found := folder / "board" / chosen.board.name).is_dir():
             return found
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgeimg.catalog.search import Catalog
 from edgeimg.manifest.board import Board
@@ -12,9 +13,18 @@ from edgeimg.manifest.product import Product
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """The product, where it was read (for the places of errors), the catalogue, the board."""
+    """What the product names.
+
+    Attributes:
+        product, source: the product, and where it was read, for the places of errors.
+        catalog: where entries are looked for.
+        board, board_path: the board and its file.
+        builder: the builder's name.
+    """
 
     product: Product
     source: Source
     catalog: Catalog
     board: Board
+    board_path: Path
+    builder: str

@@ -180,6 +180,7 @@ class BuildrootPlan:
         toolchain: its name in the catalogue.
         defconfig: upstream's, which ours is added to; None when ours is all there is.
         config: our symbols, section -> symbol -> value; a later section wins.
+        packages: the external tree's packages that are needed, name -> folder.
         asked: symbol -> the place where the product asks for it.
         folder: the board's own files, if it has any.
         kernel, disk: file names that Buildroot's images get; `disk` None: our partitions.
@@ -191,6 +192,7 @@ class BuildrootPlan:
     toolchain: str
     defconfig: str | None
     config: Mapping[str, Config]
+    packages: Mapping[str, Path]
     asked: Mapping[str, str]
     folder: Path | None
     kernel: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from edgeimg.catalog.types import (
     Architectures,
     BuildrootRelease,
     DebianDistribution,
+    Feature,
 )
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported
@@ -23,7 +25,15 @@ from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
 from edgeimg.plan.models import plan_model
-from edgeimg.plan.plan import Plan, PlannedFeature, PlannedModel, PlannedRuntime
+from edgeimg.plan.plan import (
+    BuildrootPlan,
+    DebianPlan,
+    Plan,
+    PlannedAccelerator,
+    PlannedFeature,
+    PlannedModel,
+    PlannedRuntime,
+)
 from edgeimg.plan.runtimes import plan_runtime
 from edgeimg.resources import data
 
@@ -51,56 +61,84 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     app = _app(product, base, source, errors)
     if errors or board is None or features is None:
         raise UserErrors(errors)
-    planned_features, entries = features
     serves = _builder(product, source, board, board_path, builder)
     _storage(product, source, board, board_path, serves)
-    chosen = Chosen(product=product, source=source, catalog=catalog, board=board)
-    architecture = _architecture(catalog, board, board_path)
-    wanted = choose_accelerator(chosen, builder)
-    through = wanted.runtimes if wanted else ()
+    chosen = Chosen(
+        product=product,
+        source=source,
+        catalog=catalog,
+        board=board,
+        board_path=board_path,
+        builder=builder,
+    )
+    wanted = choose_accelerator(chosen)
     accelerator = plan_accelerator(chosen, wanted) if wanted else None
-    debian = buildroot = None
+    through = wanted.runtimes if wanted else ()
     if isinstance(serves, DebianBoard):
-        distribution = load(catalog.file("catalog/debian.yaml"), DebianDistribution)
-        glibc = distribution.glibc
-        runtime = plan_runtime(chosen, models, builder, glibc, through)
-        debian = plan_debian(chosen, serves, distribution, runtime, entries, planned_features)
+        made = _with_debian(chosen, serves, models, through, features)
     else:
-        release = load(catalog.file("catalog/buildroot.yaml"), BuildrootRelease)
-        toolchain = choose_toolchain(chosen, release)
-        glibc = release.toolchains[toolchain].glibc
-        runtime = plan_runtime(chosen, models, builder, glibc, through)
-        buildroot = plan_buildroot(
-            chosen,
-            serves,
-            board_path,
-            release,
-            toolchain,
-            runtime,
-            accelerator,
-            planned_features,
-        )
+        made = _with_buildroot(chosen, serves, models, through, accelerator, features[0])
     return Plan(
         product=product.name,
         summary=product.summary,
         manifests=_manifests(source, board_path, models),
         board=board,
-        architecture=architecture,
+        architecture=_architecture(catalog, board, board_path),
         builder=builder,
-        glibc=glibc,
-        runtime=runtime,
+        glibc=made.glibc,
+        runtime=made.runtime,
         accelerator=accelerator,
         models=models,
         threads=product.threads,
-        features=planned_features,
+        features=features[0],
         overlay=overlay,
         app_source=app,
         data_mib=product.data_mib,
         budgets=product.budgets,
-        debian=debian,
-        buildroot=buildroot,
-        shadows=_shadows(catalog, product, runtime, planned_features, builder),
+        debian=made.debian,
+        buildroot=made.buildroot,
+        shadows=_shadows(catalog, product, made.runtime, features[0], builder),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What is decided together with the builder."""
+
+    glibc: str
+    runtime: PlannedRuntime
+    debian: DebianPlan | None = None
+    buildroot: BuildrootPlan | None = None
+
+
+def _with_debian(
+    chosen: Chosen,
+    serves: DebianBoard,
+    models: tuple[PlannedModel, ...],
+    through: tuple[str, ...],
+    features: tuple[tuple[PlannedFeature, ...], tuple[Feature, ...]],
+) -> _Made:
+    distribution = load(chosen.catalog.file("catalog/debian.yaml"), DebianDistribution)
+    runtime = plan_runtime(chosen, models, distribution.glibc, through)
+    planned, entries = features
+    plan = plan_debian(chosen, serves, distribution, runtime, entries, planned)
+    return _Made(glibc=distribution.glibc, runtime=runtime, debian=plan)
+
+
+def _with_buildroot(
+    chosen: Chosen,
+    serves: BuildrootBoard,
+    models: tuple[PlannedModel, ...],
+    through: tuple[str, ...],
+    accelerator: PlannedAccelerator | None,
+    features: tuple[PlannedFeature, ...],
+) -> _Made:
+    release = load(chosen.catalog.file("catalog/buildroot.yaml"), BuildrootRelease)
+    toolchain = choose_toolchain(chosen, release)
+    glibc = release.toolchains[toolchain].glibc
+    runtime = plan_runtime(chosen, models, glibc, through)
+    plan = plan_buildroot(chosen, serves, release, toolchain, runtime, accelerator, features)
+    return _Made(glibc=glibc, runtime=runtime, buildroot=plan)
 
 
 # What the boot partition and the root file system need beside the data partition.

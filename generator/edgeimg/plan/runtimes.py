@@ -17,7 +17,6 @@ from edgeimg.plan.plan import DebianRuntime, PlannedModel, PlannedRuntime, Wheel
 def plan_runtime(
     chosen: Chosen,
     models: tuple[PlannedModel, ...],
-    builder: str,
     glibc: str,
     only: tuple[str, ...] = (),
 ) -> PlannedRuntime:
@@ -35,7 +34,7 @@ def plan_runtime(
     product, source = chosen.product, chosen.source
     place = source.place(("runtime",) if product.runtime else ("models",))
     if not product.runtime:
-        return _first_that_can(chosen, formats, builder, glibc, only)
+        return _first_that_can(chosen, formats, glibc, only)
     _, runtime = chosen.catalog.load("runtime", product.runtime, Runtime, place=place)
     for model in models:
         if model.info.format not in runtime.formats:
@@ -45,11 +44,11 @@ def plan_runtime(
                 place=place,
                 hint="One runtime serves all models of a product.",
             )
-    return _release(chosen, runtime, builder, glibc)
+    return _release(chosen, runtime, glibc)
 
 
 def _first_that_can(
-    chosen: Chosen, formats: set[str], builder: str, glibc: str, only: tuple[str, ...]
+    chosen: Chosen, formats: set[str], glibc: str, only: tuple[str, ...]
 ) -> PlannedRuntime:
     """The first that executes the models and can be had; else why the first cannot."""
     refusal: UserError | None = None
@@ -58,7 +57,7 @@ def _first_that_can(
         if not formats <= set(runtime.formats) or (only and name not in only):
             continue
         try:
-            return _release(chosen, runtime, builder, glibc)
+            return _release(chosen, runtime, glibc)
         except UserError as error:
             refusal = refusal or error
     raise refusal or UserError(
@@ -68,8 +67,9 @@ def _first_that_can(
     )
 
 
-def _release(chosen: Chosen, runtime: Runtime, builder: str, glibc: str) -> PlannedRuntime:
+def _release(chosen: Chosen, runtime: Runtime, glibc: str) -> PlannedRuntime:
     product, source, board = chosen.product, chosen.source, chosen.board
+    builder = chosen.builder
     place = source.place(("runtime_version",) if product.runtime_version else ("runtime",))
     if product.runtime_version:
         _refuse(runtime, product.runtime_version, place)

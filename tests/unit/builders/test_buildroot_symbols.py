@@ -68,8 +68,8 @@ HOSTILE = [
 ]
 
 
-def _awk(script: str, *files: Path, text: str = "") -> list[str]:
-    command = ["awk", "-f", str(SCRIPTS / script), *map(str, files)]
+def _awk(script: str, *files: Path, lists: str = "", text: str = "") -> list[str]:
+    command = ["awk", "-v", f"lists={lists}", "-f", str(SCRIPTS / script), *map(str, files)]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
@@ -79,7 +79,7 @@ def test_the_last_line_of_a_symbol_counts_and_lists_are_joined() -> None:
         'BR2_A=y\nBR2_ROOTFS_OVERLAY="board/theirs"\n# BR2_B is not set\n# words\n'
         'BR2_B=y\n# BR2_A is not set\nBR2_ROOTFS_OVERLAY="ours"\nBR2_T="x"\nBR2_T="y \\" $$"\n'
     )
-    assert _awk("merge.awk", text=text) == [
+    assert _awk("merge.awk", lists="BR2_ROOTFS_OVERLAY BR2_X", text=text) == [
         "# BR2_A is not set",
         'BR2_ROOTFS_OVERLAY="board/theirs ours"',
         "BR2_B=y",

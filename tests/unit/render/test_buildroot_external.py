@@ -14,12 +14,12 @@ from typing import Any
 import kconfiglib
 import pytest
 import yaml
+from tests.catalogue import buildroot_boards
 from tests.locks import fake_lock
 
 from edgeimg.builders import BUILDERS
 from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import Runtime
-from edgeimg.manifest.board import Board, BuildrootBoard
 from edgeimg.manifest.select import select
 from edgeimg.plan.plan import Plan
 from edgeimg.plan.resolve import resolve
@@ -93,18 +93,13 @@ def external(request: pytest.FixtureRequest, tmp_path: Path, session_cache: Path
     return tmp_path / "project/external"
 
 
-def _boards() -> list[str]:
-    boards = {name: CATALOG.load("board", name, Board)[1] for name in CATALOG.names("board")}
-    return [
-        name
-        for name, board in sorted(boards.items())
-        if isinstance(board.builders.buildroot, BuildrootBoard)
-        and board.architecture in ("arm64", "x86_64")
-    ]
+BOARDS = [
+    name for name, board in buildroot_boards().items() if board.architecture in ("arm64", "x86_64")
+]
 
 
 @pytest.mark.parametrize("model", ["digits", "digits-onnx"])
-@pytest.mark.parametrize("board", _boards())
+@pytest.mark.parametrize("board", BOARDS)
 def test_every_board_generates(board: str, model: str, tmp_path: Path, session_cache: Path) -> None:
     plan = _emit(tmp_path, session_cache, board=board, models=[model])
     assert plan.buildroot is not None
@@ -119,6 +114,57 @@ def test_every_board_generates(board: str, model: str, tmp_path: Path, session_c
         assert path in tree.files or any(one.startswith(f"{path}/") for one in tree.files), path
     ours = "external/board/" + board + "/genimage.cfg" in tree.files
     assert ours == (plan.buildroot.disk is None)
+
+
+def _defconfig(plan: Plan) -> dict[str, str]:
+    """Symbol -> value, as the emitted defconfig has them; each symbol once."""
+    content = _tree(plan).files["external/configs/t_defconfig"]
+    assert isinstance(content, Text)
+    lines = [line for line in content.content.splitlines() if line.startswith("BR2_")]
+    found = dict(line.split("=", 1) for line in lines)
+    assert len(found) == len(lines)
+    return found
+
+
+def test_what_the_user_configures_counts(tmp_path: Path, session_cache: Path) -> None:
+    asked = {
+        "BR2_TARGET_GENERIC_HOSTNAME": "theirs",
+        "BR2_ROOTFS_OVERLAY": "/srv/theirs",
+        "BR2_PACKAGE_BUSYBOX_CONFIG_FRAGMENT_FILES": "/srv/theirs.fragment",
+    }
+    product = {"board": "qemu-arm64", "models": ["digits"]}
+    before = _defconfig(_emit(tmp_path, session_cache, **product))
+    after = _defconfig(_emit(tmp_path, session_cache, **product, buildroot={"config": asked}))
+    assert after["BR2_TARGET_GENERIC_HOSTNAME"] == '"theirs"'
+    for symbol in ("BR2_ROOTFS_OVERLAY", "BR2_PACKAGE_BUSYBOX_CONFIG_FRAGMENT_FILES"):
+        assert after[symbol] == f'{before[symbol][:-1]} {asked[symbol]}"'
+    assert {one for one in before if before[one] != after.get(one)} == set(asked)
+
+
+def test_a_catalogue_brings_packages(tmp_path: Path, session_cache: Path) -> None:
+    package = tmp_path / "vendor/buildroot-external/package"
+    for name, selects in {"npu-driver": "npu-firmware", "npu-firmware": "", "other": ""}.items():
+        (package / name).mkdir(parents=True)
+        lines = f'config BR2_PACKAGE_{name.upper().replace("-", "_")}\n\tbool "{name}"\n'
+        if selects:
+            lines += f"\tselect BR2_PACKAGE_{selects.upper().replace('-', '_')}\n"
+        (package / name / "Config.in").write_text(lines)
+        (package / name / f"{name}.mk").write_text("$(eval $(generic-package))\n")
+    plan = _emit(
+        tmp_path,
+        session_cache,
+        board="qemu-arm64",
+        models=["digits"],
+        packages=["npu-driver"],
+        catalogs=["vendor"],
+    )
+    external = tmp_path / "project/external"
+    assert (external / "package/npu-driver/npu-driver.mk").exists()
+    assert (external / "package/npu-firmware/npu-firmware.mk").exists()
+    assert not (external / "package/other").exists()
+    assert _defconfig(plan)["BR2_PACKAGE_NPU_DRIVER"] == "y"
+    for name in ("npu-driver", "npu-firmware", "edge-infer"):
+        assert f"/package/{name}/Config.in" in (external / "Config.in").read_text()
 
 
 def _kconfig(external: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> kconfiglib.Kconfig:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from edgeimg.host import read_tools
+from edgeimg.host import packages_for
 from edgeimg.manifest.base import Config
 from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB
 from edgeimg.plan.plan import BuildrootPlan, Plan
@@ -60,8 +59,8 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     tree.copy_folder(plain / "board/common", "external/board/common", skip=skip)
     overlay = f"external/board/{plan.board.name}/overlay"
     board_files = _add_board(tree, plan, plan.buildroot, overlay)
-    sections = {**plan.buildroot.config, "this product": board_files}
-    packages = _add_packages(tree, plain / "package", sections)
+    for name, folder in plan.buildroot.packages.items():
+        tree.copy_folder(folder, f"external/package/{name}")
     _add_package_contents(tree, plan)
     add_configuration(tree, plan, overlay)
     add_features(tree, plan, overlay)
@@ -71,7 +70,9 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
         path = f"external/board/{plan.board.name}/device_table.txt"
         tree.add(path, Text(content=table))
         board_files["BR2_ROOTFS_DEVICE_TABLE"] = f"system/device_table.txt {_inside(path)}"
-    context = _context(plan, plan.buildroot, inputs, sections, packages)
+    sections = {"this product's files": board_files, **plan.buildroot.config}
+    context = _context(plan, plan.buildroot, inputs)
+    context["sections"] = _lines(sections, plan.buildroot.release.lists)
     for name in ("README.md", "config.mk"):
         tree.add(name, Text(content=render_template("buildroot", name, context)))
     for name in ("external.desc", "Config.in", "wheels.inc"):
@@ -130,34 +131,6 @@ def _add_board(tree: Tree, plan: Plan, buildroot: BuildrootPlan, overlay: str) -
     return config
 
 
-def _add_packages(tree: Tree, plain: Path, sections: dict[str, Config]) -> list[str]:
-    """The packages that are selected, and those that they select, sorted."""
-    known = {_symbol(path.name): path.name for path in sorted(plain.iterdir())}
-    wanted = [
-        symbol
-        for config in sections.values()
-        for symbol, value in config.items()
-        if symbol in known and value in ("y", True)
-    ]
-    found: set[str] = set()
-    while wanted:
-        symbol = wanted.pop()
-        name = known[symbol]
-        if name in found:
-            continue
-        found.add(name)
-        tree.copy_folder(plain / name, f"external/package/{name}")
-        selects = re.findall(
-            r"^\tselect (BR2_PACKAGE_\w+)", (plain / name / "Config.in").read_text(), re.MULTILINE
-        )
-        wanted += [one for one in selects if one in known]
-    return sorted(found)
-
-
-def _symbol(package: str) -> str:
-    return "BR2_PACKAGE_" + package.upper().replace("-", "_")
-
-
 def _add_package_contents(tree: Tree, plan: Plan) -> None:
     """What the two packages of every product are made of."""
     package = "external/package/edge-infer"
@@ -192,71 +165,82 @@ def _partitions(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _context(
-    plan: Plan,
-    buildroot: BuildrootPlan,
-    inputs: Inputs,
-    sections: dict[str, Config],
-    packages: list[str],
-) -> dict[str, Any]:
-    release = buildroot.release
-    toolchain = release.toolchains[buildroot.toolchain]
-    variables = {
-        "PRODUCT": plan.product,
-        "BOARD": plan.board.name,
-        "ARCHITECTURE": plan.board.architecture,
-        "GNU_TRIPLET": plan.architecture.gnu,
-        "RUNTIME": f"{plan.runtime.name} {plan.runtime.version}",
-        "RELEASE": release.release,
-        "COMMIT": release.commit,
-        "GIT": release.git,
-        "DEFCONFIG": buildroot.defconfig or "",
-        "TOOLCHAIN": buildroot.toolchain,
-        "RELOCATED": "yes" if toolchain.relocated else "",
-        "KERNEL": buildroot.kernel,
-        "DISK": buildroot.disk or "",
+def _lines(sections: Mapping[str, Config], lists: Collection[str]) -> dict[str, list[str]]:
+    """A defconfig by section: each symbol once, where it is set last; no empty section.
+
+    Of a symbol that holds a list, what every section says stands there.
+    """
+    last: dict[str, str] = {}
+    values: Config = {}
+    for section, config in sections.items():
+        for symbol, value in config.items():
+            if symbol in lists and symbol in values:
+                value = f"{values[symbol]} {value}"
+            last[symbol], values[symbol] = section, value
+    lines = {
+        section: [kconfig_line(one, values[one]) for one in config if last[one] == section]
+        for section, config in sections.items()
     }
+    return {section: found for section, found in lines.items() if found}
+
+
+def _context(plan: Plan, buildroot: BuildrootPlan, inputs: Inputs) -> dict[str, Any]:
+    toolchain = buildroot.release.toolchains[buildroot.toolchain]
+    needed = ("buildroot", *([plan.board.architecture] if toolchain.relocated else []))
     return {
         "header": header(plan),
         "product": plan.product,
         "summary": plan.summary,
         "board": plan.board.name,
-        "release": release.release,
+        "release": buildroot.release.release,
         "defconfig": buildroot.defconfig,
         "toolchain": toolchain.summary,
         "runtime": f"{plan.runtime.name} {plan.runtime.version}",
         "models": [model.name for model in plan.models],
         "features": [feature.name for feature in plan.features],
-        "packages": packages,
-        "variables": list(variables.items()),
-        "sections": {
-            name: [kconfig_line(symbol, value) for symbol, value in config.items()]
-            for name, config in sections.items()
-        },
-        "wheels": [
-            {
-                "package": plan.runtime.name,
-                "prefix": plan.runtime.name.upper().replace("-", "_"),
-                "version": wheel.version,
-                "site": wheel.url.rsplit("/", 1)[0],
-                "file": wheel.file,
-                "sha256": wheel.sha256,
-                "hashes": _hashes(plan.runtime.name),
-            }
-            for wheel in inputs.lock.wheels
-        ],
-        "host_packages": _host_packages(plan.board.architecture, relocated=toolchain.relocated),
+        "packages": list(buildroot.packages),
+        "variables": _variables(plan, buildroot),
+        "wheels": _wheels(plan, buildroot, inputs),
+        "host_packages": packages_for(needed, data("catalog") / "host.yaml"),
     }
 
 
-def _hashes(package: str) -> str:
-    """Hashes of what the package needs beside the wheel, such as its licence."""
-    path = data("buildroot-external") / "package" / package / f"{package}.hash"
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+def _variables(plan: Plan, buildroot: BuildrootPlan) -> list[tuple[str, str]]:
+    """`config.mk`: what the Makefile and its scripts are told."""
+    release = buildroot.release
+    return [
+        ("PRODUCT", plan.product),
+        ("BOARD", plan.board.name),
+        ("ARCHITECTURE", plan.board.architecture),
+        ("GNU_TRIPLET", plan.architecture.gnu),
+        ("RUNTIME", f"{plan.runtime.name} {plan.runtime.version}"),
+        ("RELEASE", release.release),
+        ("COMMIT", release.commit),
+        ("GIT", release.git),
+        ("DEFCONFIG", buildroot.defconfig or ""),
+        ("LISTS", " ".join(release.lists)),
+        ("TOOLCHAIN", buildroot.toolchain),
+        ("RELOCATED", "yes" if release.toolchains[buildroot.toolchain].relocated else ""),
+        ("KERNEL", buildroot.kernel),
+        ("DISK", buildroot.disk or ""),
+    ]
 
 
-def _host_packages(architecture: str, *, relocated: bool) -> list[str]:
-    """Debian packages that a machine needs to build the project."""
-    tools = read_tools(data("catalog") / "host.yaml")
-    wanted = {"buildroot", architecture} if relocated else {"buildroot"}
-    return sorted({str(tool["package"]) for tool in tools if wanted & set(tool["for"])})
+def _wheels(plan: Plan, buildroot: BuildrootPlan, inputs: Inputs) -> list[dict[str, str]]:
+    """The wheels of the lock, for the package that they are the source of."""
+    name = plan.runtime.name
+    folder = buildroot.packages.get(name)
+    # Of what the package needs beside the wheel, such as its licence.
+    hashes = folder / f"{name}.hash" if folder else None
+    return [
+        {
+            "package": name,
+            "prefix": name.upper().replace("-", "_"),
+            "version": wheel.version,
+            "site": wheel.url.rsplit("/", 1)[0],
+            "file": wheel.file,
+            "sha256": wheel.sha256,
+            "hashes": hashes.read_text("utf-8").strip() if hashes and hashes.exists() else "",
+        }
+        for wheel in inputs.lock.wheels
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeimg.errors import UserError
-from edgeimg.host import read_tools
+from edgeimg.host import packages_for
 from edgeimg.plan.plan import Plan
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.prepare.lock import Lock
@@ -120,20 +120,15 @@ def _context(plan: Plan) -> dict[str, Any]:
         "board": plan.board.name,
         "architecture": plan.architecture.debian,
         "triplet": plan.architecture.gnu,
-        "host_packages": _host_packages(plan.board.architecture),
+        "host_packages": packages_for(
+            ("debian", plan.board.architecture), data("catalog") / "host.yaml"
+        ),
         "models": [model.name for model in plan.models],
         "runtime": f"{runtime.name} {runtime.version}",
         "features": [feature.name for feature in plan.features],
         "variables": list(variables.items()),
         "uuids": {name: str(uuid.uuid5(SEED, f"{plan.product} {name}")) for name in names},
     }
-
-
-def _host_packages(architecture: str) -> list[str]:
-    """Debian packages that a machine needs to build the project."""
-    tools = read_tools(data("catalog") / "host.yaml")
-    wanted = {"debian", architecture}
-    return sorted({str(tool["package"]) for tool in tools if wanted & set(tool["for"])})
 
 
 def _add_overlay(tree: Tree, overlay: Path) -> list[str]:
