@@ -49,6 +49,7 @@ def run(
     timeout: float | None = None,
     check: bool = True,
     on_line: Callable[[str], None] | None = None,
+    on_tick: Callable[[], None] | None = None,
     error: type[EdgeimgError] = InternalError,
 ) -> Completed:
     """Run a program to its end.
@@ -60,6 +61,7 @@ def run(
         timeout: seconds until the whole process group is ended.
         check: whether an exit status other than 0 is an error.
         on_line: called with each line of stdout and stderr, as it comes.
+        on_tick: called ten times a second, or oftener, while it runs.
         error: the kind of error that a failure is.
 
     Raises:
@@ -73,7 +75,7 @@ def run(
         with spawn(
             args, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
-            stdout, stderr, in_time = _collect(process, timeout, on_line)
+            stdout, stderr, in_time = _collect(process, timeout, on_line, on_tick)
     words = tuple(os.fspath(arg) for arg in args)
     done = Completed(args=words, status=process.returncode, stdout=stdout, stderr=stderr)
     if not in_time:
@@ -179,6 +181,7 @@ def _collect(
     process: subprocess.Popen[bytes],
     timeout: float | None,
     on_line: Callable[[str], None] | None,
+    on_tick: Callable[[], None] | None,
 ) -> tuple[str, str, bool]:
     """Standard output, standard error, and whether the program ended in time."""
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -191,6 +194,8 @@ def _collect(
         while selector.get_map():
             ended = process.poll() is not None
             ready = selector.select(_POLL_SECONDS)
+            if on_tick is not None:
+                on_tick()
             for key, _ in ready:
                 data = os.read(key.fd, 65536)
                 key.data.feed(data, final=not data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from edgeimg.builders import buildroot, debian
+from edgeimg.builders import buildroot, debian, yocto
 from edgeimg.builders.image import Image
 from edgeimg.events import Report
 from edgeimg.plan.plan import Plan
@@ -22,5 +22,8 @@ class Builder(Protocol):
     def build(self, plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
         """Builds the emitted project in `folder`."""
 
+    def command(self, folder: Path) -> str:
+        """What builds the emitted project without edgeimg."""
 
-BUILDERS: dict[str, Builder] = {"buildroot": buildroot, "debian": debian}
+
+BUILDERS: dict[str, Builder] = {"buildroot": buildroot, "debian": debian, "yocto": yocto}

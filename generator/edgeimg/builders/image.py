@@ -24,16 +24,17 @@ class Image:
         disk: the disk image, as it is written to a medium.
         compressed: the same, compressed.
         kernel, initrd: for booting without the disk's own boot chain; some need no initrd.
-        root: the compressed root file system.
+            No kernel: QEMU cannot boot it.
+        root: the compressed root file system, where it is a file of its own.
         cmdline: the kernel command line.
         shown: what a person is told of, by what it is.
     """
 
     disk: Path
     compressed: Path
-    kernel: Path
+    kernel: Path | None
     initrd: Path | None
-    root: Path
+    root: Path | None
     cmdline: str
     shown: tuple[tuple[str, Path], ...]
 
@@ -105,6 +106,8 @@ def check_limits(board: Board, budgets: Budgets, image: Image) -> None:
         ("budgets.root_mib", budgets.root_mib, image.root),
     )
     for key, limit, path in limits:
+        if path is None:
+            continue
         size = path.stat().st_size / (1 << 20)
         if limit is not None and size > limit:
             raise InternalError(

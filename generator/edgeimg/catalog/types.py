@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
+    Commit,
     Config,
     InsidePath,
     Manifest,
@@ -18,6 +19,7 @@ from edgeimg.manifest.base import (
     Text,
     Version,
     Word,
+    YoctoConf,
 )
 from edgeimg.manifest.product import Option
 
@@ -85,6 +87,22 @@ class RuntimeBuildroot(Manifest):
     )
 
 
+class RuntimeYocto(Manifest):
+    """The runtime in the yocto builder."""
+
+    packageconfig: Word = Field(description="Of the recipe `edge-infer`; it names what it needs.")
+    recipe: Name | None = Field(
+        default=None, description="Our recipe of its wheel; absent: a layer's own, from source."
+    )
+    layers: tuple[Name, ...] = Field(default=(), description="Layers that it comes from.")
+    source_versions: dict[Name, Number] = Field(
+        default_factory=dict, description="Where a layer compiles it: its version by series."
+    )
+    architectures: tuple[Word, ...] = Field(
+        default=(), description="Where a layer compiles it: for these."
+    )
+
+
 class Runtime(Manifest):
     """What executes models on the device."""
 
@@ -104,6 +122,7 @@ class Runtime(Manifest):
     refuse: tuple[Refusal, ...] = Field(default=())
     debian: RuntimeDebian | None = Field(default=None, description="Absent: not served.")
     buildroot: RuntimeBuildroot | None = Field(default=None, description="Absent: not served.")
+    yocto: RuntimeYocto | None = Field(default=None, description="Absent: not served.")
 
 
 class FeatureOption(Manifest):
@@ -159,6 +178,21 @@ class FeatureBuildroot(Manifest):
     unsupported: Text | None = Field(default=None, description="Why it is not served.")
 
 
+class FeatureYocto(Manifest):
+    """The feature in the yocto builder."""
+
+    packages: tuple[PackageName, ...] = ()
+    image_features: tuple[Word, ...] = Field(default=(), description="IMAGE_FEATURES.")
+    conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
+    recipe: Name | None = Field(
+        default=None, description="Our recipe that installs the texts of its `files` options."
+    )
+    only: dict[OptionName, Option] = Field(
+        default_factory=dict, description="Options that cannot have another value here."
+    )
+    unsupported: Text | None = Field(default=None, description="Why it is not served.")
+
+
 class Feature(Manifest):
     """An option of the image."""
 
@@ -173,6 +207,7 @@ class Feature(Manifest):
     conflicts: tuple[Name, ...] = Field(default=(), description="Features that exclude it.")
     debian: FeatureDebian
     buildroot: FeatureBuildroot = FeatureBuildroot(unsupported="nobody has written it")
+    yocto: FeatureYocto = FeatureYocto(unsupported="nobody has written it")
 
     @model_validator(mode="after")
     def _needed_when_known(self) -> Feature:
@@ -290,7 +325,7 @@ class BuildrootRelease(Manifest):
 
     version: Version
     release: Number = Field(description="The tag.")
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    commit: Commit
     git: Text = Field(description="Where it is cloned from.")
     checked: Text = Field(description="When and how.")
     lists: tuple[Word, ...] = Field(
@@ -299,3 +334,46 @@ class BuildrootRelease(Manifest):
     config: Config = Field(description="In every configuration.")
     layout: Config = Field(description="Where the partitions are ours.")
     toolchains: dict[Name, BuildrootToolchain] = Field(description="The first is the default.")
+
+
+class YoctoSeries(Manifest):
+    """A series of the Yocto project."""
+
+    summary: Text
+    release: Number
+    glibc: Number = Field(description="Its C library.")
+    setup: bool = Field(default=True, description="It has bitbake-setup, and fragments.")
+
+
+class YoctoLayer(Manifest):
+    """A layer of a repository."""
+
+    path: InsidePath = Field(default=".", description="Its folder in the repository.")
+    collection: Word = Field(description="Its name in BBFILE_COLLECTIONS.")
+    needs: tuple[Name, ...] = Field(default=(), description="Other layers that it depends on.")
+
+
+class YoctoPin(Manifest):
+    """A branch, and the commit of it that is built."""
+
+    branch: Word
+    commit: Commit
+
+
+class YoctoRepository(Manifest):
+    """A git repository."""
+
+    url: Word
+    layers: dict[Name, YoctoLayer] = Field(default_factory=dict)
+    series: dict[Name, YoctoPin] = Field(description="By series; one that is absent has none.")
+
+
+class YoctoCatalog(Manifest):
+    """`catalog/yocto.yaml`: the series, and the repositories that layers come from."""
+
+    version: Version
+    checked: Text = Field(description="When and how.")
+    series: dict[Name, YoctoSeries] = Field(description="The first is the default.")
+    layers: tuple[Name, ...] = Field(description="In every build.")
+    conf: YoctoConf = Field(description="Lines of every local.conf.")
+    repositories: dict[Name, YoctoRepository] = Field(description="`bitbake` is one of them.")

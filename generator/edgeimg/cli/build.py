@@ -58,6 +58,7 @@ def generate(
     output: options.Output = Format.text,
 ) -> None:
     """Emit the project: complete, readable, and buildable without edgeimg."""
+    from edgeimg.builders import BUILDERS
     from edgeimg.builders.image import holding
     from edgeimg.manifest.load import shown
 
@@ -71,7 +72,8 @@ def generate(
             f"{shown(folder)}: {done.files} files, {len(done.changed)} written, "
             f"{len(done.removed)} removed"
         )
-        print(f"Build it with `make -C {shown(folder)}`, or with `edgeimg build`.")
+        how = BUILDERS[plan.builder].command(folder)
+        print(f"Build it with `{how}`, or with `edgeimg build`.")
     drawer.result(
         {
             "project": str(folder),

@@ -35,6 +35,8 @@ PACKAGE_PATTERN = r"^[a-z0-9][a-z0-9+.\-]+$"
 MODULE_PATTERN = r"^[A-Za-z0-9_\-]+$"
 SYMBOL_PATTERN = r"^BR2_[A-Za-z0-9_]+$"
 KERNEL_SYMBOL_PATTERN = r"^CONFIG_[A-Za-z0-9_]+$"
+VARIABLE_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*(:[a-z0-9-]+)*$"
+COMMIT_PATTERN = r"^[0-9a-f]{40}$"
 
 # What a text that does not match is not, and what it may hold.
 PATTERN_SAYS = {
@@ -54,6 +56,8 @@ PATTERN_SAYS = {
     ),
     SYMBOL_PATTERN: ("is not a symbol of Buildroot's", "BR2_ and letters, digits, _."),
     KERNEL_SYMBOL_PATTERN: ("is not a symbol of the kernel's", "CONFIG_ and letters, digits, _."),
+    VARIABLE_PATTERN: ("is not a variable of BitBake's", "Such as IMAGE_FSTYPES or FOO:append."),
+    COMMIT_PATTERN: ("is not a commit", "All 40 hexadecimal digits, in lower case."),
 }
 
 Name = Annotated[
@@ -96,6 +100,11 @@ Config = dict[Annotated[str, Constraints(pattern=SYMBOL_PATTERN, max_length=128)
 KernelConfig = dict[
     Annotated[str, Constraints(pattern=KERNEL_SYMBOL_PATTERN, max_length=128)], ConfigValue
 ]
+
+Commit = Annotated[str, Constraints(pattern=COMMIT_PATTERN)]
+
+# Lines of local.conf: `NAME = "value"`; `${NAME}` in a value is expanded, Python is not.
+YoctoConf = dict[Annotated[str, Constraints(pattern=VARIABLE_PATTERN, max_length=128)], Line]
 
 
 def _inside(path: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, model_validat
 
 from edgeimg.manifest.base import (
     Config,
+    InsidePath,
     Manifest,
     ModuleName,
     Name,
@@ -16,6 +17,7 @@ from edgeimg.manifest.base import (
     Text,
     Version,
     Word,
+    YoctoConf,
 )
 
 
@@ -151,6 +153,59 @@ def _serves(value: Any) -> str:
     return "refused" if isinstance(value, Unsupported) else "served"
 
 
+Artefact = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+*{}-]+$", max_length=128)]
+
+
+class YoctoLicense(Manifest):
+    """A licence that a person must accept, by writing its name in the product."""
+
+    where: Text = Field(description="What comes under it, and where it is read.")
+    conf: YoctoConf = Field(description="Lines of local.conf that say that it is accepted.")
+    without: Text | None = Field(
+        default=None, description="What the image then lacks; absent: it cannot be built without."
+    )
+
+
+class YoctoBoardSeries(Manifest):
+    """The board in one Yocto series; what is absent is as in the others."""
+
+    layers: tuple[Name, ...] | None = Field(default=None, description="In place of the board's.")
+    conf: YoctoConf = Field(default_factory=dict, description="More lines of local.conf.")
+    artefacts: tuple[Artefact, ...] = Field(default=(), description="More files to collect.")
+
+
+class YoctoBoard(Manifest):
+    """What the yocto builder needs to know of the board."""
+
+    machine: Word = Field(description="Its MACHINE.")
+    variants: dict[Name, Word] = Field(
+        default_factory=dict, description="Other machines that it may be, by a short name."
+    )
+    layers: tuple[Name, ...] = Field(
+        default=(), description="Layers of `catalog/yocto.yaml`, but for those of every build."
+    )
+    conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
+    licenses: dict[Text, YoctoLicense] = Field(
+        default_factory=dict, description="Licences that a person must accept, by name."
+    )
+    artefacts: tuple[Artefact, ...] = Field(
+        default=(),
+        description="Files in `deploy/images/<machine>` that are handed out; `{image}` stands for "
+        "the image's name, `*` for anything.",
+    )
+    deploy: InsidePath = Field(
+        default="tmp/deploy", description="Where BitBake deploys, below the build folder."
+    )
+    flash: Text = Field(description="How the artefact comes onto the board.")
+    series: dict[
+        Name,
+        Annotated[
+            Annotated[YoctoBoardSeries, Tag("served")] | Annotated[Unsupported, Tag("refused")],
+            Discriminator(_serves),
+        ],
+    ] = Field(min_length=1, description="The Yocto series that serve it, or why one does not.")
+
+
 Refused = Annotated[Unsupported, Tag("refused")]
 
 
@@ -163,7 +218,9 @@ class BoardBuilders(Manifest):
     buildroot: Annotated[
         Annotated[BuildrootBoard, Tag("served")] | Refused, Discriminator(_serves)
     ] = Field(description="Buildroot.")
-    yocto: Unsupported = Field(description="Yocto.")
+    yocto: Annotated[Annotated[YoctoBoard, Tag("served")] | Refused, Discriminator(_serves)] = (
+        Field(description="Yocto.")
+    )
 
 
 class Board(Manifest):

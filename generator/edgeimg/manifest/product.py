@@ -8,7 +8,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
     AnyPath,
+    Commit,
     Config,
+    InsidePath,
     KernelConfig,
     Line,
     Manifest,
@@ -59,6 +61,61 @@ class BuildrootOptions(Manifest):
     )
     primary_site: MirrorUrl | None = Field(
         default=None, description="Address where sources are looked for first."
+    )
+
+
+class YoctoLayers(Manifest):
+    """Layers of one's own, or of a vendor: a folder, or a repository."""
+
+    path: AnyPath | None = Field(default=None, description="Folder on this machine.")
+    url: Word | None = Field(default=None, description="Address of a git repository.")
+    branch: Word | None = Field(default=None, description="Its branch.")
+    commit: Commit | None = Field(default=None, description="Its commit.")
+    layers: tuple[InsidePath, ...] = Field(
+        default=(".",), min_length=1, description="Folders in it that are layers."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> YoctoLayers:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("write either path, or url with branch and commit")
+        if self.url is not None and (self.branch is None or self.commit is None):
+            raise ValueError("url: branch and commit go with it")
+        if self.path is not None and (self.branch or self.commit):
+            raise ValueError("path: branch and commit go with url; a folder is taken as it is")
+        return self
+
+
+class YoctoOptions(Manifest):
+    """What only the yocto builder asks."""
+
+    series: Name | None = Field(
+        default=None, description="Yocto series; default: the first that serves the board."
+    )
+    variant: Name | None = Field(default=None, description="Another of the board's machines.")
+    layers: dict[Name, YoctoLayers] = Field(
+        default_factory=dict, description="More layers, by the name of their repository."
+    )
+    local_conf: tuple[Line, ...] = Field(
+        default=(), description="Lines of local.conf, after all others, as BitBake reads them."
+    )
+    source_mirror: MirrorUrl | None = Field(
+        default=None, description="Address where sources are looked for first."
+    )
+    sstate_mirror: MirrorUrl | None = Field(
+        default=None, description="Address of a shared state cache."
+    )
+    hash_server: Word | None = Field(
+        default=None, description="Hash equivalence server of that cache, such as `host:8686`."
+    )
+    maintainer: (
+        Annotated[str, StringConstraints(pattern=r"^[^<>`|]+ <[^<>@\s]+@[^<>@\s]+>$")] | None
+    ) = Field(
+        default=None,
+        description="Who keeps the emitted layer, as `Name <address>`, for its README.",
+    )
+    rm_work: bool = Field(
+        default=False, description="Remove what a recipe was built from once it is built."
     )
 
 
@@ -140,6 +197,7 @@ class Product(Manifest):
     buildroot: BuildrootOptions = Field(
         default=BuildrootOptions(), description="The buildroot builder."
     )
+    yocto: YoctoOptions = Field(default=YoctoOptions(), description="The yocto builder.")
     catalogs: tuple[AnyPath, ...] = Field(
         default=(), description="Folders with boards, models and catalogue entries of your own."
     )

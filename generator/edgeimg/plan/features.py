@@ -51,11 +51,11 @@ def plan_features(
                 )
         options = _Options(product.features.get(name, {}), feature, source)
         errors += options.errors
-        if builder == "buildroot" and feature.buildroot.unsupported:
+        if why := getattr(getattr(feature, builder), "unsupported", None):
             place = source.place(("features", name, ""))
-            why = feature.buildroot.unsupported
-            errors.append(UserError(f"features: {name} with buildroot: {why}", place=place))
+            errors.append(UserError(f"features: {name} with {builder}: {why}", place=place))
             continue
+        errors += _fixed(feature, options.values, source, builder)
         try:
             folder = _files(catalog, path, feature, builder)
         except UserError as error:
@@ -70,6 +70,7 @@ def plan_features(
                 ports=feature.ports,
                 packages=(*feature.debian.packages, *options.packages),
                 config={**feature.buildroot.config, **options.config},
+                recipe=feature.yocto.recipe,
             )
         )
     if errors:
@@ -78,7 +79,7 @@ def plan_features(
 
 
 def _files(catalog: Catalog, path: Path, feature: Feature, builder: str) -> Path | None:
-    files = feature.buildroot.files if builder == "buildroot" else feature.debian.files
+    files: str | None = getattr(getattr(feature, builder), "files", None)
     if files is None:
         return None
     folder = catalog.folder_of(path) / "debian-image/features" / files / "root"
@@ -87,6 +88,22 @@ def _files(catalog: Catalog, path: Path, feature: Feature, builder: str) -> Path
         if found.is_dir():
             return found
     raise UserError(f"{builder}.files: there is no {folder}", place=shown(path))
+
+
+def _fixed(
+    feature: Feature, values: dict[str, Option], source: Source, builder: str
+) -> list[UserError]:
+    """Errors of options that the builder serves with one value only."""
+    only: dict[str, Option] = getattr(getattr(feature, builder), "only", {})
+    return [
+        UserError(
+            f"features.{feature.name}.{name}: another value is not served by {builder}",
+            place=source.place(("features", feature.name, name)),
+            hint="Leave it out, or take another builder.",
+        )
+        for name, value in only.items()
+        if name in values and values[name] != value
+    ]
 
 
 class _Options:

@@ -12,8 +12,10 @@ from edgeimg.catalog.types import (
     BuildrootRelease,
     DebianDistribution,
     Repository,
+    RuntimeYocto,
+    YoctoSeries,
 )
-from edgeimg.manifest.base import Config, KernelConfig
+from edgeimg.manifest.base import Config, KernelConfig, YoctoConf
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.model import ImageInput, Tolerance
 from edgeimg.manifest.product import Budgets, Option
@@ -124,6 +126,7 @@ class PlannedRuntime:
     wheel: WheelRequest | None
     debian: DebianRuntime | None = None
     config: Config = field(default_factory=dict)
+    yocto: RuntimeYocto | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +145,7 @@ class PlannedFeature:
     """A feature with all its options, defaults filled in.
 
     `texts` are files made of `files` options: option name -> content. `packages` are for
-    the debian builder, `config` for Buildroot.
+    the debian builder, `config` for Buildroot, `recipe` for Yocto.
     """
 
     name: str
@@ -152,6 +155,7 @@ class PlannedFeature:
     ports: tuple[int, ...]
     packages: tuple[str, ...]
     config: Config
+    recipe: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +206,63 @@ class BuildrootPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedRepository:
+    """A repository at a commit, or a folder of the user's, and the layers that are taken of it.
+
+    Attributes:
+        url, branch, commit: of a repository; None of a folder.
+        folder: the user's; None of a repository.
+        layers: folders in it, in the order of BBLAYERS; none for BitBake itself.
+    """
+
+    layers: tuple[str, ...]
+    url: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class YoctoPlan:
+    """What the yocto builder configures.
+
+    Attributes:
+        series, release: the series' name, and what is known of it.
+        all_series: all that the layer is for.
+        machine: MACHINE.
+        repositories: name -> repository; BitBake and oe-core come first.
+        base, own: of these, those of every build, and the product's.
+        depends: collections that our layer depends on.
+        recipes: our recipes, path in the layer -> folder.
+        packages, image_features: what the image holds beside its base.
+        conf: lines of local.conf by section: section -> variable -> value.
+        local_conf: the user's own lines, as they are.
+        artefacts: names in the folder of images, with `*` and `{image}`.
+        deploy: where BitBake deploys, below the build folder.
+        flash: how the artefact comes onto the board.
+        maintainer: of the emitted layer, with an address.
+    """
+
+    series: str
+    release: YoctoSeries
+    all_series: tuple[str, ...]
+    machine: str
+    repositories: Mapping[str, PlannedRepository]
+    base: tuple[str, ...]
+    own: tuple[str, ...]
+    depends: tuple[str, ...]
+    recipes: Mapping[str, Path]
+    packages: tuple[str, ...]
+    image_features: tuple[str, ...]
+    conf: Mapping[str, YoctoConf]
+    local_conf: tuple[str, ...]
+    artefacts: tuple[str, ...]
+    deploy: str
+    flash: str
+    maintainer: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Every decision about one product."""
 
@@ -223,4 +284,5 @@ class Plan:
     budgets: Budgets
     debian: DebianPlan | None
     buildroot: BuildrootPlan | None
+    yocto: YoctoPlan | None
     shadows: tuple[Shadow, ...]

@@ -14,9 +14,10 @@ from edgeimg.catalog.types import (
     BuildrootRelease,
     DebianDistribution,
     Feature,
+    YoctoCatalog,
 )
 from edgeimg.errors import UserError, UserErrors, did_you_mean
-from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported
+from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported, YoctoBoard
 from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Product
 from edgeimg.plan.accelerators import choose_accelerator, plan_accelerator
@@ -33,8 +34,10 @@ from edgeimg.plan.plan import (
     PlannedFeature,
     PlannedModel,
     PlannedRuntime,
+    YoctoPlan,
 )
 from edgeimg.plan.runtimes import plan_runtime
+from edgeimg.plan.yocto import choose_series, plan_yocto
 from edgeimg.resources import data
 
 
@@ -76,6 +79,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     through = wanted.runtimes if wanted else ()
     if isinstance(serves, DebianBoard):
         made = _with_debian(chosen, serves, models, through, features)
+    elif isinstance(serves, YoctoBoard):
+        made = _with_yocto(chosen, serves, models, through, features[1])
     else:
         made = _with_buildroot(chosen, serves, models, through, accelerator, features[0])
     return Plan(
@@ -97,6 +102,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         budgets=product.budgets,
         debian=made.debian,
         buildroot=made.buildroot,
+        yocto=made.yocto,
         shadows=_shadows(catalog, product, made.runtime, features[0], builder),
     )
 
@@ -109,6 +115,7 @@ class _Made:
     runtime: PlannedRuntime
     debian: DebianPlan | None = None
     buildroot: BuildrootPlan | None = None
+    yocto: YoctoPlan | None = None
 
 
 def _with_debian(
@@ -139,6 +146,21 @@ def _with_buildroot(
     runtime = plan_runtime(chosen, models, glibc, through)
     plan = plan_buildroot(chosen, serves, release, toolchain, runtime, accelerator, features)
     return _Made(glibc=glibc, runtime=runtime, buildroot=plan)
+
+
+def _with_yocto(
+    chosen: Chosen,
+    serves: YoctoBoard,
+    models: tuple[PlannedModel, ...],
+    through: tuple[str, ...],
+    features: tuple[Feature, ...],
+) -> _Made:
+    catalog = load(chosen.catalog.file("catalog/yocto.yaml"), YoctoCatalog)
+    series = choose_series(chosen, serves, catalog)
+    glibc = catalog.series[series].glibc
+    runtime = plan_runtime(chosen, models, glibc, through, series)
+    plan = plan_yocto(chosen, serves, catalog, series, runtime, features)
+    return _Made(glibc=glibc, runtime=runtime, yocto=plan)
 
 
 # What the boot partition and the root file system need beside the data partition.
@@ -237,7 +259,7 @@ def _app(product: Product, base: Path, source: Source, errors: list[UserError]) 
 
 def _builder(
     product: Product, source: Source, board: Board, board_path: Path, name: str
-) -> DebianBoard | BuildrootBoard:
+) -> DebianBoard | BuildrootBoard | YoctoBoard:
     builder = getattr(board.builders, name)
     if isinstance(builder, Unsupported):
         place = source.place(("builder",) if product.builder else ("board",))
@@ -246,7 +268,7 @@ def _builder(
             place=place,
             hint=f"See {shown(board_path)}.",
         )
-    assert isinstance(builder, DebianBoard | BuildrootBoard)
+    assert isinstance(builder, DebianBoard | BuildrootBoard | YoctoBoard)
     return builder
 
 
@@ -255,9 +277,17 @@ def _storage(
     source: Source,
     board: Board,
     board_path: Path,
-    serves: DebianBoard | BuildrootBoard,
+    serves: DebianBoard | BuildrootBoard | YoctoBoard,
 ) -> None:
     place = source.place(("data_mib",))
+    if isinstance(serves, YoctoBoard):
+        if "data_mib" in product.model_fields_set:
+            raise UserError(
+                f"data_mib: the partitions of {board.name} are those of its layer with yocto",
+                place=place,
+                hint="Leave it out, or set WKS_FILE in yocto.local_conf.",
+            )
+        return
     if isinstance(serves, BuildrootBoard) and serves.disk is not None:
         # Upstream's scripts make the partitions, and none of them is for data.
         if "data_mib" in product.model_fields_set:

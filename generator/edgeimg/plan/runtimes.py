@@ -5,7 +5,7 @@ from __future__ import annotations
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from edgeimg.catalog.types import Release, Runtime
+from edgeimg.catalog.types import Release, Runtime, RuntimeYocto
 from edgeimg.errors import UserError
 from edgeimg.manifest.base import Config
 from edgeimg.manifest.board import Board
@@ -19,6 +19,7 @@ def plan_runtime(
     models: tuple[PlannedModel, ...],
     glibc: str,
     only: tuple[str, ...] = (),
+    series: str = "",
 ) -> PlannedRuntime:
     """Chooses the runtime, or takes the product's, and proves that it fits.
 
@@ -34,7 +35,7 @@ def plan_runtime(
     product, source = chosen.product, chosen.source
     place = source.place(("runtime",) if product.runtime else ("models",))
     if not product.runtime:
-        return _first_that_can(chosen, formats, glibc, only)
+        return _first_that_can(chosen, formats, glibc, only, series)
     _, runtime = chosen.catalog.load("runtime", product.runtime, Runtime, place=place)
     for model in models:
         if model.info.format not in runtime.formats:
@@ -44,11 +45,11 @@ def plan_runtime(
                 place=place,
                 hint="One runtime serves all models of a product.",
             )
-    return _release(chosen, runtime, glibc)
+    return _release(chosen, runtime, glibc, series)
 
 
 def _first_that_can(
-    chosen: Chosen, formats: set[str], glibc: str, only: tuple[str, ...]
+    chosen: Chosen, formats: set[str], glibc: str, only: tuple[str, ...], series: str
 ) -> PlannedRuntime:
     """The first that executes the models and can be had; else why the first cannot."""
     refusal: UserError | None = None
@@ -57,7 +58,7 @@ def _first_that_can(
         if not formats <= set(runtime.formats) or (only and name not in only):
             continue
         try:
-            return _release(chosen, runtime, glibc)
+            return _release(chosen, runtime, glibc, series)
         except UserError as error:
             refusal = refusal or error
     raise refusal or UserError(
@@ -67,7 +68,7 @@ def _first_that_can(
     )
 
 
-def _release(chosen: Chosen, runtime: Runtime, glibc: str) -> PlannedRuntime:
+def _release(chosen: Chosen, runtime: Runtime, glibc: str, series: str) -> PlannedRuntime:
     product, source, board = chosen.product, chosen.source, chosen.board
     builder = chosen.builder
     place = source.place(("runtime_version",) if product.runtime_version else ("runtime",))
@@ -85,6 +86,8 @@ def _release(chosen: Chosen, runtime: Runtime, glibc: str) -> PlannedRuntime:
         return _from_wheel(runtime, release, board.architecture, builder)
     if builder == "debian":
         return _packaged(product, runtime, board, place)
+    if builder == "yocto":
+        return _from_layer(product, runtime, board, series, place)
     return _from_source(product, runtime, board, place)
 
 
@@ -123,6 +126,21 @@ def _from_source(product: Product, runtime: Runtime, board: Board, place: str) -
     return _planned(runtime, version, config=runtime.buildroot.config)
 
 
+def _from_layer(
+    product: Product, runtime: Runtime, board: Board, series: str, place: str
+) -> PlannedRuntime:
+    """As a Yocto layer compiles it."""
+    assert runtime.yocto is not None
+    version = runtime.yocto.source_versions.get(series)
+    if (
+        version is None
+        or board.architecture not in runtime.yocto.architectures
+        or product.runtime_version not in (None, version)
+    ):
+        raise _nowhere(product, runtime, board, place)
+    return _planned(runtime, version, yocto=runtime.yocto)
+
+
 def _refuse(runtime: Runtime, version: str, place: str) -> None:
     for refusal in runtime.refuse:
         if Version(version) in SpecifierSet(refusal.versions):
@@ -139,6 +157,8 @@ def _known(runtime: Runtime) -> str:
         versions += [one.version for one in runtime.debian.distribution.values()]
     if runtime.buildroot is not None and runtime.buildroot.source_version:
         versions.append(runtime.buildroot.source_version)
+    if runtime.yocto is not None:
+        versions += runtime.yocto.source_versions.values()
     return f"Versions of the catalogue: {', '.join(dict.fromkeys(versions))}."
 
 
@@ -172,6 +192,8 @@ def _from_wheel(
             sysroot=runtime.debian.sysroot,
         )
         return _planned(runtime, release.version, wheel=wheel, debian=debian)
+    if builder == "yocto":
+        return _planned(runtime, release.version, wheel=wheel, yocto=runtime.yocto)
     assert runtime.buildroot is not None
     return _planned(runtime, release.version, wheel=wheel, config=runtime.buildroot.config)
 
@@ -183,6 +205,7 @@ def _planned(
     wheel: WheelRequest | None = None,
     debian: DebianRuntime | None = None,
     config: Config | None = None,
+    yocto: RuntimeYocto | None = None,
 ) -> PlannedRuntime:
     return PlannedRuntime(
         name=runtime.name,
@@ -196,4 +219,5 @@ def _planned(
         wheel=wheel,
         debian=debian,
         config=config or {},
+        yocto=yocto,
     )

@@ -11,6 +11,21 @@ from edgeimg.resources import data
 
 # Parts of the app that only its own tests need.
 APP_TESTS = ("tests/", "fuzz/")
+# What starts the app, with any builder: path in `debian-image/` -> name in a package.
+SUPPORT = {
+    "root/usr/lib/edgeimg/features": "features",
+    "root/usr/lib/edgeimg/service": "service",
+    "root/usr/lib/edgeimg/verify": "verify",
+    "features/systemd/root/usr/lib/edgeimg/service": "service.systemd",
+    "features/systemd/root/usr/lib/systemd/system-generators/edgeimg": "generator",
+    "features/systemd/root/usr/lib/systemd/system/edge-infer@.service": "edge-infer@.service",
+    "features/systemd/root/usr/lib/systemd/system/edgeimg-features.service": (
+        "edgeimg-features.service"
+    ),
+    "features/systemd/root/usr/lib/systemd/system/multi-user.target.d/edgeimg.conf": (
+        "multi-user.conf"
+    ),
+}
 
 
 def header(plan: Plan) -> str:

@@ -52,6 +52,30 @@ def kconfig_line(symbol: str, value: ConfigValue) -> str:
     return f'{symbol}="{text}"'
 
 
+# `${NAME}`, which BitBake expands, but not `${@...}`, which it executes.
+REFERENCE = re.compile(r"\$\{(?![A-Za-z][A-Za-z0-9_:-]*\})")
+
+
+def bitbake_value(text: str, references: bool = False) -> str:
+    """The right side of `NAME = ...`, with its quotes.
+
+    BitBake has no way to write a `${` that it does not expand: a blank is put between.
+
+    Args:
+        text: one line.
+        references: `${NAME}` is meant to be expanded; `${@...}` never is.
+    """
+    safe = REFERENCE.sub("$ {", text) if references else text.replace("${", "$ {")
+    if '"' not in safe:
+        return f'"{safe}"'
+    return "'" + safe.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}") + "'"
+
+
+def bitbake_line(name: str, value: str) -> str:
+    """A line of local.conf."""
+    return f"{name} = {bitbake_value(value, references=True)}"
+
+
 def shell_value(text: str) -> str:
     """The right side of a shell assignment."""
     return shlex.quote(text)
@@ -75,6 +99,7 @@ def environment(builder: str) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    made.filters["bitbake"] = bitbake_value
     made.filters["make"] = make_value
     made.filters["shell"] = shell_value
     made.filters["md"] = markdown

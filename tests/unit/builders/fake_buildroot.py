@@ -3,6 +3,8 @@
     python3 fake_buildroot.py OUTPUT TARGET [NAME=VALUE...]
 
 `trouble` beside it makes it fail or wait at a package: `fail edge-infer`, `wait busybox`.
+`recorded/fail-host-util-linux.log` is of another run, without a network, whose folder of
+host-util-linux stands in `show-info.json`.
 """
 
 from __future__ import annotations

@@ -134,3 +134,8 @@ def _copy(source: Path, target: Path) -> None:
     new = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copyfile(source, new)
     new.replace(target)
+
+
+def command(folder: Path) -> str:
+    """What builds the project without edgeimg."""
+    return f"make -C {shown(folder)}"

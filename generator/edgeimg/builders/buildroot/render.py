@@ -12,6 +12,7 @@ from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB
 from edgeimg.plan.plan import BuildrootPlan, Plan
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.contents import (
+    SUPPORT,
     add_app,
     add_configuration,
     add_features,
@@ -25,21 +26,6 @@ from edgeimg.resources import data
 
 SEED = uuid.UUID("0c1f3f0a-7f0b-5d0e-8f7d-4b1f0d3f6a21")
 EXTERNAL = "$(BR2_EXTERNAL_EDGEIMG_PATH)"
-# What the packages share with the debian builder: path in `debian-image/` -> in the package.
-SHARED = {
-    "root/usr/lib/edgeimg/features": "features",
-    "root/usr/lib/edgeimg/service": "service",
-    "root/usr/lib/edgeimg/verify": "verify",
-    "features/systemd/root/usr/lib/edgeimg/service": "service.systemd",
-    "features/systemd/root/usr/lib/systemd/system-generators/edgeimg": "generator",
-    "features/systemd/root/usr/lib/systemd/system/edge-infer@.service": "edge-infer@.service",
-    "features/systemd/root/usr/lib/systemd/system/edgeimg-features.service": (
-        "edgeimg-features.service"
-    ),
-    "features/systemd/root/usr/lib/systemd/system/multi-user.target.d/edgeimg.conf": (
-        "multi-user.conf"
-    ),
-}
 
 
 def render(plan: Plan, inputs: Inputs) -> Tree:
@@ -135,7 +121,7 @@ def _add_package_contents(tree: Tree, plan: Plan) -> None:
     """What the two packages of every product are made of."""
     package = "external/package/edge-infer"
     add_app(tree, plan, f"{package}/src")
-    for source, name in SHARED.items():
+    for source, name in SUPPORT.items():
         path = data("debian-image") / source
         executable = bool(path.stat().st_mode & 0o100)
         tree.add(f"{package}/{name}", Copy(source=path, executable=executable))

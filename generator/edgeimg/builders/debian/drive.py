@@ -11,6 +11,7 @@ from edgeimg.builders.image import Image, plain_environment
 from edgeimg.cache import Cache
 from edgeimg.errors import InternalError
 from edgeimg.events import Log, Progress, Report, Step
+from edgeimg.manifest.load import shown
 from edgeimg.plan.plan import Plan
 from edgeimg.prepare.inputs import mirror_of
 from edgeimg.process import last_lines, run
@@ -74,9 +75,13 @@ def _report(line: str, report: Report) -> None:
 
 
 def _failure(text: str, log: Path) -> InternalError:
-    from edgeimg.manifest.load import shown
 
     said = [match[1] for line in text.splitlines() if (match := ERROR.match(line))]
     said = [line for line in said if not line.startswith(("step", "fetch: step"))]
     message = said[0] if said else last_lines(text, 3).replace("\n", "; ")
     return InternalError(f"the build failed: {message}", hint=f"Log: {shown(log)}.")
+
+
+def command(folder: Path) -> str:
+    """What builds the project without edgeimg."""
+    return f"make -C {shown(folder)}"

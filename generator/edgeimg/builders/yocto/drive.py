@@ -1,0 +1,292 @@
+"""Drives the emitted project through kas: shared folders, progress, and what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import locale
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from edgeimg.builders.image import Image, plain_environment
+from edgeimg.builders.yocto.events import EventLog, last_lines
+from edgeimg.builders.yocto.render import image_name
+from edgeimg.cache import Cache, write_atomic
+from edgeimg.errors import EdgeimgError, InternalError, UserError
+from edgeimg.events import Log, Report, Step
+from edgeimg.manifest.load import shown
+from edgeimg.plan.plan import Plan
+from edgeimg.process import run
+
+NEEDED_GB = 90
+# With rm_work a recipe's folder goes when it is built.
+NEEDED_RM_WORK_GB = 40
+# What a task may need when all run at once; a compiler of C++ takes the most.
+MEMORY_PER_TASK_GIB = 2
+
+# What a failure of kas is for its user: pattern of a line, message, hint.
+KNOWN = (
+    (
+        re.compile(r"[Cc]ould not resolve host: (\S+)"),
+        "{0} cannot be reached",
+        "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
+    ),
+    (
+        re.compile(r"[Uu]nable to access '([^']+)'"),
+        "{0} cannot be reached",
+        "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
+    ),
+    (
+        re.compile(r"fatal: (?:remote error|repository '[^']+' not found).*"),
+        "a repository is not there",
+        "See its address in kas/.",
+    ),
+    (
+        re.compile(
+            r"(?:Commit|commit) ([0-9a-f]{7,40}) .*(?:not|cannot)|unable to read tree|"
+            r"reference is not a tree: ([0-9a-f]+)"
+        ),
+        "a pinned commit is gone from its repository",
+        "Run `edgeimg lock`, or write another commit.",
+    ),
+    (
+        re.compile(r"[Rr]emote branch (\S+) not found"),
+        "there is no branch {0}",
+        "See its repository in kas/.",
+    ),
+    (
+        re.compile(r"No space left on device"),
+        "the disk is full",
+        "Make room; the next run goes on from here.",
+    ),
+)
+
+
+def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
+    """Runs kas in the emitted project.
+
+    Raises:
+        UserError: what cannot work, before BitBake starts.
+        InternalError: a task failed; its recipe, its log, its last lines as a note.
+    """
+    folder = folder.resolve()
+    check_machine(
+        folder, rm_work=any("rm_work" in one for one in plan.yocto.conf) if plan.yocto else False
+    )
+    _kas(plan, folder, ["build", "kas.yml", "--"], offline=offline, report=report)
+    report(Step(name="images"))
+    return _collect(plan, folder)
+
+
+def dry_run(plan: Plan, folder: Path, *, offline: bool, report: Report) -> None:
+    """Everything up to the list of tasks: all layers are parsed, every dependency is found.
+
+    Raises:
+        UserError, InternalError: as for `build`.
+    """
+    folder = folder.resolve()
+    check_machine(folder, disk=False)
+    _kas(plan, folder, ["build", "kas.yml", "--", "-g"], offline=offline, report=report)
+
+
+def command(folder: Path) -> str:
+    """What builds the project without edgeimg."""
+    return f"cd {shown(folder)} && kas build kas.yml"
+
+
+def check_machine(folder: Path, *, disk: bool = True, rm_work: bool = False) -> None:
+    """What BitBake would stop at, hours later or in many lines.
+
+    Raises:
+        UserError: the user is root, a locale is missing, the disk is too small.
+    """
+    if os.geteuid() == 0:
+        raise UserError(
+            "BitBake does not run as root",
+            hint="Build as an ordinary user; `edgeimg generate` runs as anybody.",
+        )
+    if not _has_locale("en_US.UTF-8"):
+        raise UserError(
+            "BitBake needs the locale en_US.UTF-8, and this machine has none",
+            hint="On Debian: echo 'en_US.UTF-8 UTF-8' >> /etc/locale.gen && locale-gen.",
+        )
+    needed = NEEDED_RM_WORK_GB if rm_work else NEEDED_GB
+    free = shutil.disk_usage(folder).free / 1e9
+    # Of a build that goes on, much is there already.
+    if disk and free < needed and not (folder / "build/tmp").exists():
+        raise UserError(
+            f"a first build needs some {needed} GB, and {free:.0f} GB are free",
+            place=shown(folder),
+            hint="Make room, name another folder with --project, or take yocto.rm_work: true.",
+        )
+
+
+def _has_locale(name: str) -> bool:
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, name)
+    except locale.Error:
+        return False
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+    return True
+
+
+def _kas(plan: Plan, folder: Path, words: list[str], *, offline: bool, report: Report) -> None:
+    """Runs kas and follows BitBake's events.
+
+    Raises:
+        EdgeimgError: it failed.
+    """
+    log = folder / "build" / "edgeimg.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    events = EventLog(path=folder / "build" / "events.log", report=report)
+    events.path.unlink(missing_ok=True)
+    said: list[str] = []
+    report(Step(name="layers"))
+    with log.open("w", 1, encoding="utf-8", errors="replace") as file:
+
+        def on_line(line: str) -> None:
+            file.write(f"{line}\n")
+            said.append(line)
+            del said[:-200]
+            report(Log(line=line))
+
+        # No shell's own kas: the one that edgeimg depends on.
+        kas = [sys.executable, "-m", "kas", *words, "--write-log", str(events.path)]
+        # `kas build FILE -- ARGS`: the log is BitBake's argument.
+        done = run(
+            kas,
+            cwd=folder,
+            env=_environment(offline=offline),
+            check=False,
+            on_line=on_line,
+            on_tick=events.read,
+        )
+    events.read()
+    if done.status != 0:
+        raise _failure(events, said, shown(log))
+
+
+def _environment(*, offline: bool) -> dict[str, str]:
+    """What kas and BitBake see: our folders, unless the user names others."""
+    cache = Cache()
+    cpus = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    tasks = max(1, min(cpus, int(memory / MEMORY_PER_TASK_GIB)))
+    ours = {
+        "DL_DIR": str(cache.folder("yocto-downloads")),
+        "SSTATE_DIR": str(cache.folder("yocto-sstate")),
+        "KAS_REPO_REF_DIR": str(cache.folder("yocto-repositories")),
+        "BB_NUMBER_THREADS": str(tasks),
+        "PARALLEL_MAKE": f"-j{tasks}",
+    }
+    named = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ours or name in TAKEN or name.startswith(("KAS_", "BB_", "GIT"))
+    }
+    if offline:
+        named["BB_NO_NETWORK"] = "1"
+    return {**plain_environment(), **ours, **named}
+
+
+TAKEN = ("SSTATE_MIRRORS", "SOURCE_MIRROR_URL", "TMPDIR", "SSH_AUTH_SOCK")
+
+
+def _failure(events: EventLog, said: list[str], log: str) -> EdgeimgError:
+    """Why it failed; the last lines are the error's note."""
+    if events.failed:
+        first = events.failed[0]
+        lines = last_lines(first.log) if first.log else said[-30:]
+        where = shown(first.log) if first.log else log
+        problem: EdgeimgError = InternalError(
+            f"the build failed: {first.recipe}, {first.task}", hint=f"Its log: {where}."
+        )
+        problem.add_note("\n".join(lines))
+        return problem
+    for line in reversed(said):
+        for pattern, message, hint in KNOWN:
+            if found := pattern.search(line):
+                return UserError(message.format(*found.groups()), hint=f"{hint} Log: {log}.")
+    errors = [one for one in events.errors if one] or [
+        found[1] for line in said if (found := re.search(r"(?:ERROR|error|fatal):? +(.*)", line))
+    ]
+    message = errors[0].splitlines()[0] if errors else "kas failed"
+    problem = InternalError(f"the build failed: {message}", hint=f"Log: {log}.")
+    problem.add_note("\n".join(said[-30:]))
+    return problem
+
+
+def _collect(plan: Plan, folder: Path) -> Image:
+    """The artefacts, linked or copied to build/images/, with checksums and image.json.
+
+    Raises:
+        InternalError: one is missing.
+    """
+    assert plan.yocto is not None
+    deployed = folder / "build" / plan.yocto.deploy / "images" / plan.yocto.machine
+    images = folder / "build" / "images"
+    fresh = images.with_name("images.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    found: list[Path] = []
+    for pattern in (*plan.yocto.artefacts, "{image}*.manifest", "{image}*.spdx*"):
+        matching = sorted(deployed.glob(pattern.format(image=image_name(plan))))
+        # A name without the time of its making is a link to the one with it.
+        named = [path for path in matching if path.is_symlink()] or matching
+        if not named and pattern in plan.yocto.artefacts:
+            raise InternalError(
+                f"the build made no {pattern.format(image=image_name(plan))}",
+                place=shown(deployed),
+                hint="See the artefacts of the board's YAML.",
+            )
+        for path in named:
+            target = fresh / path.name
+            if not target.exists():
+                _take(path.resolve(), target)
+                found.append(target)
+    files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in found}
+    sums = "".join(f"{one['sha256']}  {name}\n" for name, one in sorted(files.items()))
+    write_atomic(fresh / "SHA256SUMS", sums.encode())
+    about = {
+        "product": plan.product,
+        "board": plan.board.name,
+        "machine": plan.yocto.machine,
+        "series": plan.yocto.series,
+        "runtime": f"{plan.runtime.name} {plan.runtime.version}",
+        "models": [model.name for model in plan.models],
+        "files": files,
+    }
+    write_atomic(fresh / "image.json", f"{json.dumps(about, indent=2)}\n".encode())
+    shutil.rmtree(images, ignore_errors=True)
+    fresh.rename(images)
+    main = images / found[0].name
+    return Image(
+        disk=main,
+        compressed=main,
+        kernel=None,
+        initrd=None,
+        root=None,
+        cmdline="",
+        shown=tuple((_what(path.name), images / path.name) for path in found),
+    )
+
+
+def _take(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _what(name: str) -> str:
+    return "list of packages" if name.endswith(".manifest") else "artefact"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,264 @@
+"""What the yocto builder configures: series, machine, repositories, recipes, local.conf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from edgeimg.catalog.search import Catalog
+from edgeimg.catalog.types import Feature, YoctoCatalog, YoctoLayer
+from edgeimg.errors import UserError, did_you_mean
+from edgeimg.manifest.base import YoctoConf
+from edgeimg.manifest.board import Unsupported, YoctoBoard, YoctoBoardSeries
+from edgeimg.manifest.load import is_file, shown, user_path
+from edgeimg.manifest.product import Product
+from edgeimg.plan.chosen import Chosen
+from edgeimg.plan.plan import PlannedRepository, PlannedRuntime, YoctoPlan
+
+# Of every product; a runtime adds its own.
+RECIPES = ("edge-infer", "edge-model")
+
+
+def choose_series(chosen: Chosen, serves: YoctoBoard, catalog: YoctoCatalog) -> str:
+    """The product's series, or the catalogue's first that serves the board.
+
+    Raises:
+        UserError: there is none of that name, or it does not serve the board.
+    """
+    name = chosen.product.yocto.series
+    place = chosen.source.place(("yocto", "series"))
+    served = [
+        one
+        for one in catalog.series
+        if isinstance(serves.series.get(one, Unsupported(unsupported="")), YoctoBoardSeries)
+    ]
+    if name is None:
+        if not served:
+            raise UserError(
+                f"yocto: none of the catalogue's series serves {chosen.board.name}",
+                place=shown(chosen.board_path),
+            )
+        return served[0]
+    if name not in catalog.series:
+        raise UserError(
+            f"yocto.series: no '{name}'", place=place, hint=did_you_mean(name, list(catalog.series))
+        )
+    if name not in served:
+        entry = serves.series.get(name)
+        why = entry.unsupported if isinstance(entry, Unsupported) else "nobody has tried it"
+        raise UserError(
+            f"yocto.series: {name} does not serve {chosen.board.name}: {why}",
+            place=place,
+            hint=f"Take {' or '.join(served)}." if served else "",
+        )
+    return name
+
+
+def plan_yocto(
+    chosen: Chosen,
+    serves: YoctoBoard,
+    catalog: YoctoCatalog,
+    series: str,
+    runtime: PlannedRuntime,
+    features: tuple[Feature, ...],
+) -> YoctoPlan:
+    """Everything that the emitted project names.
+
+    Raises:
+        UserError: a variant, a layer, a licence or a recipe that is not there.
+    """
+    product = chosen.product
+    of_series = serves.series[series]
+    assert isinstance(of_series, YoctoBoardSeries)
+    assert runtime.yocto is not None
+    _refuse_kernel(chosen)
+    board_layers = serves.layers if of_series.layers is None else of_series.layers
+    wanted = (*catalog.layers, *board_layers, *runtime.yocto.layers)
+    repositories, collections = _repositories(chosen, catalog, series, wanted)
+    recipes = [*RECIPES, runtime.yocto.recipe, *(one.yocto.recipe for one in features)]
+    ours = (*catalog.layers, *runtime.yocto.layers)
+    return YoctoPlan(
+        series=series,
+        release=catalog.series[series],
+        all_series=tuple(sorted(catalog.series)),
+        machine=_machine(chosen, serves),
+        repositories=repositories,
+        base=tuple(
+            name
+            for name, one in catalog.repositories.items()
+            if name == "bitbake" or set(one.layers) & set(catalog.layers)
+        ),
+        own=tuple(product.yocto.layers),
+        depends=tuple(dict.fromkeys(collections[one] for one in ours)),
+        recipes=_recipes(chosen.catalog, [one for one in recipes if one]),
+        packages=(*(name for one in features for name in one.yocto.packages), *product.packages),
+        image_features=tuple(
+            dict.fromkeys(name for one in features for name in one.yocto.image_features)
+        ),
+        conf={
+            "every product": catalog.conf,
+            f"board {chosen.board.name}": {**serves.conf, **of_series.conf},
+            **_accepted(chosen, serves),
+            **{f"feature {one.name}": one.yocto.conf for one in features},
+            **_of_product(product),
+        },
+        local_conf=product.yocto.local_conf,
+        artefacts=(*serves.artefacts, *of_series.artefacts),
+        deploy=serves.deploy,
+        flash=serves.flash,
+        maintainer=product.yocto.maintainer
+        or f"whoever keeps {product.name} <maintainers@{product.name}.example>",
+    )
+
+
+def _machine(chosen: Chosen, serves: YoctoBoard) -> str:
+    variant = chosen.product.yocto.variant
+    if variant is None:
+        return serves.machine
+    if variant not in serves.variants:
+        raise UserError(
+            f"yocto.variant: {chosen.board.name} has no '{variant}'",
+            place=chosen.source.place(("yocto", "variant")),
+            hint=did_you_mean(variant, list(serves.variants)),
+        )
+    return serves.variants[variant]
+
+
+def _refuse_kernel(chosen: Chosen) -> None:
+    """The kernel is the vendor's recipe: what is changed there is changed in a layer."""
+    for key in ("args", "config"):
+        if getattr(chosen.product.kernel, key):
+            raise UserError(
+                f"kernel.{key}: not with yocto, where the kernel is a recipe of the board's layer",
+                place=chosen.source.place(("kernel", key)),
+                hint="Append to that recipe in a layer of your own, `yocto.layers`; the command "
+                "line often is APPEND or UBOOT_EXTLINUX_KERNEL_ARGS in yocto.local_conf.",
+            )
+
+
+def _accepted(chosen: Chosen, serves: YoctoBoard) -> dict[str, YoctoConf]:
+    """What says that the licences which the product accepts are accepted, by section.
+
+    Raises:
+        UserError: the image cannot be built without one that is not accepted.
+    """
+    found: dict[str, YoctoConf] = {}
+    for name, entry in serves.licenses.items():
+        if name in chosen.product.accept_licenses:
+            found[f"licence {name}, accepted by the product"] = entry.conf
+        elif entry.without is None:
+            raise UserError(
+                f"{chosen.board.name} needs parts under the licence {name}: {entry.where}",
+                place=chosen.source.place(("board",)),
+                hint=f"Read it; then write `accept_licenses: [{name}]`.",
+            )
+    return found
+
+
+def _repositories(
+    chosen: Chosen, catalog: YoctoCatalog, series: str, wanted: Iterable[str]
+) -> tuple[dict[str, PlannedRepository], dict[str, str]]:
+    """What must be cloned, and the collection of each layer; needed layers come before."""
+    owner = {
+        layer: repository
+        for repository, entry in catalog.repositories.items()
+        for layer in entry.layers
+    }
+    order: dict[str, YoctoLayer] = {}
+
+    def take(name: str) -> None:
+        if name not in owner:
+            raise UserError(
+                f"layers: no '{name}' in catalog/yocto.yaml",
+                place=shown(chosen.board_path),
+                hint=did_you_mean(name, list(owner)),
+            )
+        layer = catalog.repositories[owner[name]].layers[name]
+        for need in layer.needs:
+            if need not in order:
+                take(need)
+        order.setdefault(name, layer)
+
+    for name in wanted:
+        take(name)
+    found: dict[str, PlannedRepository] = {}
+    for repository in dict.fromkeys(["bitbake", *(owner[name] for name in order)]):
+        entry = catalog.repositories[repository]
+        pin = entry.series.get(series)
+        if pin is None:
+            raise UserError(
+                f"layers: {repository} has no branch for {series}", place=shown(chosen.board_path)
+            )
+        found[repository] = PlannedRepository(
+            url=entry.url,
+            branch=pin.branch,
+            commit=pin.commit,
+            layers=tuple(layer.path for name, layer in order.items() if owner[name] == repository),
+        )
+    found.update(_own(chosen, found))
+    return found, {name: layer.collection for name, layer in order.items()}
+
+
+def _own(chosen: Chosen, known: dict[str, PlannedRepository]) -> dict[str, PlannedRepository]:
+    """The product's own layers."""
+    base = chosen.source.path.resolve().parent
+    found: dict[str, PlannedRepository] = {}
+    for name, one in chosen.product.yocto.layers.items():
+        place = chosen.source.place(("yocto", "layers", name, ""))
+        if name in known or name == "product":
+            raise UserError(
+                f"yocto.layers: '{name}' is a repository of this build already",
+                place=place,
+                hint="Give it another name.",
+            )
+        folder = user_path(base, one.path, place) if one.path is not None else None
+        if folder is not None:
+            for layer in one.layers:
+                if not is_file(folder / layer / "conf/layer.conf"):
+                    raise UserError(
+                        f"yocto.layers.{name}: {one.path} has no {layer}/conf/layer.conf",
+                        place=place,
+                        hint="Name the folders that are layers in `layers:`.",
+                    )
+        found[name] = PlannedRepository(
+            url=one.url,
+            branch=one.branch,
+            commit=one.commit,
+            folder=folder.resolve() if folder else None,
+            layers=one.layers,
+        )
+    return found
+
+
+def _recipes(catalog: Catalog, names: Iterable[str]) -> dict[str, Path]:
+    """Path in the layer -> folder, of the first catalogue folder that has the recipe."""
+    found: dict[str, Path] = {}
+    for name in names:
+        for folder in catalog.folders:
+            layer = folder / "layers/meta-edgeimg"
+            paths = sorted(layer.glob(f"recipes-*/{name}"))
+            if paths:
+                found[paths[0].relative_to(layer).as_posix()] = paths[0]
+                break
+        else:
+            raise UserError(
+                f"yocto: no recipe {name} in layers/meta-edgeimg of any catalogue folder"
+            )
+    return dict(sorted(found.items()))
+
+
+def _of_product(product: Product) -> dict[str, YoctoConf]:
+    """The sections that the product itself writes."""
+    options = product.yocto
+    conf: YoctoConf = {}
+    if options.source_mirror:
+        conf["SOURCE_MIRROR_URL"] = options.source_mirror
+        conf["INHERIT:append"] = " own-mirrors"
+    if options.sstate_mirror:
+        conf["SSTATE_MIRRORS"] = f"file://.* {options.sstate_mirror}/PATH;downloadfilename=PATH"
+    if options.hash_server:
+        conf["BB_HASHSERVE"] = "auto"
+        conf["BB_HASHSERVE_UPSTREAM"] = options.hash_server
+        conf["BB_SIGNATURE_HANDLER"] = "OEEquivHash"
+    removal: YoctoConf = {"INHERIT:append": " rm_work"} if options.rm_work else {}
+    return {"mirrors of the product": conf, "rm_work of the product": removal}

@@ -1,0 +1,18 @@
+SUMMARY = "The public keys that may log in as root"
+SECTION = "console/network"
+LICENSE = "MIT"
+LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302"
+
+SRC_URI = "file://authorized_keys;subdir=${BP}"
+
+inherit allarch
+
+do_configure[noexec] = "1"
+do_compile[noexec] = "1"
+
+do_install() {
+    install -d -m 0700 ${D}${ROOT_HOME}/.ssh
+    install -m 0600 ${S}/authorized_keys ${D}${ROOT_HOME}/.ssh/authorized_keys
+}
+
+FILES:${PN} = "${ROOT_HOME}/.ssh"

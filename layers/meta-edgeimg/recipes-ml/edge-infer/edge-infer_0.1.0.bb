@@ -1,0 +1,44 @@
+SUMMARY = "Runs the models of /etc/edge-infer, one service for each"
+DESCRIPTION = "edge-infer reads frames or tensors, runs a model on them as its file in \
+/etc/edge-infer says, and writes JSON lines. A service for each model starts on boot, and \
+again when it fails."
+SECTION = "console/utils"
+
+# LICENSE, LIC_FILES_CHKSUM, the source, and the runtime that this product has.
+require edge-infer-product.inc
+
+DEPENDS = "jpeg libpng nlohmann-json"
+
+SRC_URI:append = " file://support;subdir=${BP}"
+
+inherit cmake features_check
+
+REQUIRED_DISTRO_FEATURES = "systemd"
+
+# One of them: the adapter that is compiled in, and the library that it needs.
+PACKAGECONFIG[litert] = "-DEDGE_INFER_RUNTIME=litert,,litert-prebuilt,,,onnxruntime"
+PACKAGECONFIG[onnxruntime] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime-prebuilt,,,litert"
+
+do_install:append() {
+    install -d ${D}${nonarch_libdir}/edgeimg
+    install -m 0755 ${S}/support/features ${S}/support/service ${S}/support/verify \
+        ${D}${nonarch_libdir}/edgeimg/
+
+    install -d ${D}${systemd_system_unitdir}/multi-user.target.d
+    install -m 0644 ${S}/support/edge-infer@.service ${S}/support/edgeimg-features.service \
+        ${D}${systemd_system_unitdir}/
+    install -m 0644 ${S}/support/multi-user.conf \
+        ${D}${systemd_system_unitdir}/multi-user.target.d/edgeimg.conf
+
+    # An instance of edge-infer@.service for each file in /etc/edge-infer.
+    install -D -m 0755 ${S}/support/generator \
+        ${D}${nonarch_libdir}/systemd/system-generators/edgeimg
+
+    install -D -m 0644 ${S}/support/etc/edgeimg/verify.conf ${D}${sysconfdir}/edgeimg/verify.conf
+}
+
+FILES:${PN} += " \
+    ${nonarch_libdir}/edgeimg \
+    ${nonarch_libdir}/systemd/system-generators \
+    ${systemd_system_unitdir} \
+"

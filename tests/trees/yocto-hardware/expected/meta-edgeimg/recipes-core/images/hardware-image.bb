@@ -1,0 +1,10 @@
+# Made by edgeimg from edgeimg.yaml, beagleplay.yaml, digits-onnx.yaml.
+SUMMARY = "hardware for BeaglePlay, with mainline Linux and U-Boot"
+LICENSE = "MIT"
+
+inherit core-image features_check
+
+REQUIRED_DISTRO_FEATURES = "systemd"
+
+IMAGE_INSTALL = "packagegroup-core-boot packagegroup-edgeimg ${CORE_IMAGE_EXTRA_INSTALL}"
+IMAGE_LINGUAS = ""
