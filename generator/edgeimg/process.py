@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 
@@ -50,6 +50,7 @@ def run(
     check: bool = True,
     on_line: Callable[[str], None] | None = None,
     on_tick: Callable[[], None] | None = None,
+    on_stop: Callable[[int], None] | None = None,
     error: type[EdgeimgError] = InternalError,
 ) -> Completed:
     """Run a program to its end.
@@ -62,6 +63,8 @@ def run(
         check: whether an exit status other than 0 is an error.
         on_line: called with each line of stdout and stderr, as it comes.
         on_tick: called ten times a second, or oftener, while it runs.
+        on_stop: called with its process id when the wait for it ends before it does, for
+            what takes more than a signal to its group to end.
         error: the kind of error that a failure is.
 
     Raises:
@@ -75,7 +78,12 @@ def run(
         with spawn(
             args, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
-            stdout, stderr, in_time = _collect(process, timeout, on_line, on_tick)
+            try:
+                stdout, stderr, in_time = _collect(process, timeout, on_line, on_tick)
+            except BaseException:
+                if on_stop is not None:
+                    on_stop(process.pid)
+                raise
     words = tuple(os.fspath(arg) for arg in args)
     done = Completed(args=words, status=process.returncode, stdout=stdout, stderr=stderr)
     if not in_time:
@@ -83,6 +91,20 @@ def run(
     if check and done.status != 0:
         raise error(_describe(done, _ending(done.status)))
     return done
+
+
+def become(args: Sequence[Argument], *, cwd: Path, env: Mapping[str, str]) -> NoReturn:
+    """Run a program in our place, with our terminal; its exit status is ours.
+
+    Raises:
+        UserError: the program is missing or may not be executed.
+    """
+    words = [os.fspath(arg) for arg in args]
+    os.chdir(cwd)
+    try:
+        os.execvpe(words[0], words, dict(env))
+    except OSError as problem:
+        raise UserError(f"cannot run '{words[0]}': {problem.strerror}") from problem
 
 
 @contextmanager

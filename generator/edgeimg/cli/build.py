@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,16 +94,31 @@ def build(
     locked: options.Locked = False,
     offline: options.Offline = False,
     buildroot: options.Buildroot = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Yocto: parse all layers, find every dependency, stop."),
+    ] = False,
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
     """Build the flashable disk image."""
+    from edgeimg.builders import yocto
     from edgeimg.builders.image import check_limits, holding
+    from edgeimg.errors import UserError
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     folder = project or chosen.project
+    if dry_run and plan.yocto is None:
+        raise UserError(
+            f"the builder {plan.builder} has no dry run", place="--dry-run", hint="Leave it out."
+        )
     with Drawer(output, logs=verbose) as drawer, holding(folder):
+        if dry_run:
+            generated(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
+            yocto.dry_run(plan, folder, offline=offline, report=drawer.report)
+            drawer.result({"project": str(folder), "dry_run": True})
+            return
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
         check_limits(plan.board, plan.budgets, image)
     if output is Format.text:

@@ -48,9 +48,23 @@ def add_to(app: typer.Typer) -> None:
     app.command()(verify)
 
 
+def _bootable(plan: Plan) -> None:
+    """Before the build, which may take hours.
+
+    Raises:
+        UserError: QEMU cannot boot what the builder makes.
+    """
+    if plan.yocto is not None:
+        raise UserError(
+            "an image of yocto is not booted by this version of edgeimg",
+            hint="`edgeimg build` makes it; runqemu, in `edgeimg shell`, boots those for QEMU.",
+        )
+
+
 def _artefacts(image: Image) -> Artefacts:
     from edgeimg.guest.machine import Artefacts
 
+    assert image.kernel is not None
     return Artefacts(
         image=image.disk, kernel=image.kernel, initrd=image.initrd, cmdline=image.cmdline
     )
@@ -78,6 +92,7 @@ def run(
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
+    _bootable(plan)
     qemu = plan.board.qemu
     if qemu is None:
         raise UserError(f"the board {plan.board.name} has no QEMU machine")
@@ -130,6 +145,7 @@ def verify(
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
+    _bootable(plan)
     folder = project or chosen.project
     if junit is not None:
         _check_writable(junit)

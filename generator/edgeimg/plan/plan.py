@@ -237,6 +237,7 @@ class YoctoPlan:
         packages, image_features: what the image holds beside its base.
         conf: lines of local.conf by section: section -> variable -> value.
         local_conf: the user's own lines, as they are.
+        rm_work: what a recipe was built from is removed.
         artefacts: names in the folder of images, with `*` and `{image}`.
         deploy: where BitBake deploys, below the build folder.
         flash: how the artefact comes onto the board.
@@ -256,6 +257,7 @@ class YoctoPlan:
     image_features: tuple[str, ...]
     conf: Mapping[str, YoctoConf]
     local_conf: tuple[str, ...]
+    rm_work: bool
     artefacts: tuple[str, ...]
     deploy: str
     flash: str

@@ -103,6 +103,7 @@ def plan_yocto(
             **_of_product(product),
         },
         local_conf=product.yocto.local_conf,
+        rm_work=product.yocto.rm_work,
         artefacts=(*serves.artefacts, *of_series.artefacts),
         deploy=serves.deploy,
         flash=serves.flash,

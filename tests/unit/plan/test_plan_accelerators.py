@@ -13,7 +13,14 @@ from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import Accelerator
 
 Edgeimg = Callable[..., Any]
-PRODUCT = "version: 1\nname: demo\nboard: imx8mp-evk\nmodels: [digits]\nbuilder: buildroot\naccelerator: {name}\n"
+PRODUCT = """\
+version: 1
+name: demo
+board: imx8mp-evk
+models: [digits]
+builder: buildroot
+accelerator: {name}
+"""
 ENTRY = """\
 version: 1
 name: testpu

@@ -8,7 +8,10 @@ import locale
 import os
 import re
 import shutil
+import signal
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from edgeimg.builders.image import Image, plain_environment
@@ -21,6 +24,9 @@ from edgeimg.manifest.load import shown
 from edgeimg.plan.plan import Plan
 from edgeimg.process import run
 
+# No shell's own kas: the one that edgeimg depends on.
+KAS = (sys.executable, "-m", "kas")
+LOCALE = "en_US.UTF-8"
 NEEDED_GB = 90
 # With rm_work a recipe's folder goes when it is built.
 NEEDED_RM_WORK_GB = 40
@@ -73,9 +79,8 @@ def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
         InternalError: a task failed; its recipe, its log, its last lines as a note.
     """
     folder = folder.resolve()
-    check_machine(
-        folder, rm_work=any("rm_work" in one for one in plan.yocto.conf) if plan.yocto else False
-    )
+    assert plan.yocto is not None
+    check_machine(folder, disk=True, rm_work=plan.yocto.rm_work)
     _kas(plan, folder, ["build", "kas.yml", "--"], offline=offline, report=report)
     report(Step(name="images"))
     return _collect(plan, folder)
@@ -88,8 +93,18 @@ def dry_run(plan: Plan, folder: Path, *, offline: bool, report: Report) -> None:
         UserError, InternalError: as for `build`.
     """
     folder = folder.resolve()
-    check_machine(folder, disk=False)
+    check_machine(folder)
     _kas(plan, folder, ["build", "kas.yml", "--", "-g"], offline=offline, report=report)
+
+
+def shell(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """What opens a shell in which bitbake runs, in the project's folder: words, environment.
+
+    Raises:
+        UserError: BitBake cannot run on this machine.
+    """
+    check_machine(folder)
+    return [*KAS, "shell", "kas.yml"], _environment(offline=False)
 
 
 def command(folder: Path) -> str:
@@ -97,7 +112,7 @@ def command(folder: Path) -> str:
     return f"cd {shown(folder)} && kas build kas.yml"
 
 
-def check_machine(folder: Path, *, disk: bool = True, rm_work: bool = False) -> None:
+def check_machine(folder: Path, *, disk: bool = False, rm_work: bool = False) -> None:
     """What BitBake would stop at, hours later or in many lines.
 
     Raises:
@@ -108,10 +123,10 @@ def check_machine(folder: Path, *, disk: bool = True, rm_work: bool = False) -> 
             "BitBake does not run as root",
             hint="Build as an ordinary user; `edgeimg generate` runs as anybody.",
         )
-    if not _has_locale("en_US.UTF-8"):
+    if not _has_locale(LOCALE):
         raise UserError(
-            "BitBake needs the locale en_US.UTF-8, and this machine has none",
-            hint="On Debian: echo 'en_US.UTF-8 UTF-8' >> /etc/locale.gen && locale-gen.",
+            f"BitBake needs the locale {LOCALE}, and this machine has none",
+            hint=f"On Debian: echo '{LOCALE} UTF-8' >> /etc/locale.gen && locale-gen.",
         )
     needed = NEEDED_RM_WORK_GB if rm_work else NEEDED_GB
     free = shutil.disk_usage(folder).free / 1e9
@@ -155,20 +170,54 @@ def _kas(plan: Plan, folder: Path, words: list[str], *, offline: bool, report: R
             del said[:-200]
             report(Log(line=line))
 
-        # No shell's own kas: the one that edgeimg depends on.
-        kas = [sys.executable, "-m", "kas", *words, "--write-log", str(events.path)]
-        # `kas build FILE -- ARGS`: the log is BitBake's argument.
         done = run(
-            kas,
+            [*KAS, *words, "--write-log", events.path],
             cwd=folder,
             env=_environment(offline=offline),
             check=False,
             on_line=on_line,
             on_tick=events.read,
+            on_stop=_stop_bitbake,
         )
     events.read()
     if done.status != 0:
         raise _failure(events, said, shown(log))
+
+
+# Seconds between its two interrupts, and until it is given up.
+SECOND_INTERRUPT = 1.0
+GIVEN_UP = 20.0
+
+
+def _stop_bitbake(kas: int) -> None:
+    """Interrupts BitBake below kas, twice: at once, not when the running tasks are done.
+
+    kas only ends the part of BitBake that talks to it, and the server would build on.
+    """
+    try:
+        words = Path(f"/proc/{kas}/task/{kas}/children").read_text().split()
+    except OSError:
+        return
+    children = [int(word) for word in words]
+    began = time.monotonic()
+    interrupts = 0
+    while children and time.monotonic() - began < GIVEN_UP:
+        if interrupts < 2 and time.monotonic() - began >= interrupts * SECOND_INTERRUPT:
+            interrupts += 1
+            for child in children:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGINT)
+        time.sleep(0.1)
+        children = [child for child in children if _runs(child)]
+
+
+def _runs(process: int) -> bool:
+    try:
+        # The state follows the name, which may hold anything, in brackets.
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
 
 
 def _environment(*, offline: bool) -> dict[str, str]:
@@ -180,6 +229,7 @@ def _environment(*, offline: bool) -> dict[str, str]:
     ours = {
         "DL_DIR": str(cache.folder("yocto-downloads")),
         "SSTATE_DIR": str(cache.folder("yocto-sstate")),
+        "BB_HASHSERVE_DB_DIR": str(cache.folder("yocto-sstate")),
         "KAS_REPO_REF_DIR": str(cache.folder("yocto-repositories")),
         "BB_NUMBER_THREADS": str(tasks),
         "PARALLEL_MAKE": f"-j{tasks}",
@@ -212,13 +262,21 @@ def _failure(events: EventLog, said: list[str], log: str) -> EdgeimgError:
         for pattern, message, hint in KNOWN:
             if found := pattern.search(line):
                 return UserError(message.format(*found.groups()), hint=f"{hint} Log: {log}.")
-    errors = [one for one in events.errors if one] or [
-        found[1] for line in said if (found := re.search(r"(?:ERROR|error|fatal):? +(.*)", line))
+    errors = [one for one in events.errors if one] + [
+        found[1] for line in said if (found := re.search(r"(?:fatal: | ERROR +- )(.*)", line))
     ]
-    message = errors[0].splitlines()[0] if errors else "kas failed"
+    # git's own words say more than that its command failed.
+    errors.sort(key=lambda one: one.startswith("Command "))
+    message = _first_line(errors[0]) if errors else "kas failed"
     problem = InternalError(f"the build failed: {message}", hint=f"Log: {log}.")
     problem.add_note("\n".join(said[-30:]))
     return problem
+
+
+def _first_line(text: str) -> str:
+    """The line that says what is wrong: after the words of the sanity checker, the first."""
+    _, _, after = text.partition("potential problems / advisories:")
+    return next((line.strip() for line in (after or text).splitlines() if line.strip()), text)
 
 
 def _collect(plan: Plan, folder: Path) -> Image:

@@ -93,13 +93,15 @@ class EventLog:
             self._take(line)
 
     def _take(self, line: bytes) -> None:
+        if not line.startswith(b'{"class"'):
+            return  # all of BitBake's variables, in one line
         try:
             event = json.loads(line)
             name = str(event["class"])
             if taker := TAKERS.get(name.rpartition(".")[2]):
                 taker(self, _Reader(io.BytesIO(base64.b64decode(event["vars"]))).load())
         except (ValueError, KeyError, TypeError, AttributeError, EOFError, pickle.PickleError):
-            return  # cut short, or of another version: progress is not what a build hangs on
+            return  # of another version: a build does not hang on its progress
 
     def _parse(self, event: Any) -> None:
         self._parse_total = int(event.total)
@@ -125,10 +127,7 @@ class EventLog:
             self.failed.append(Failed(recipe=name, task=task, log=self._logs.get((name, task))))
 
     def _log_of(self, event: Any) -> None:
-        name = _recipe(str(getattr(event, "taskfile", "") or getattr(event, "_fn", "")))
-        log = getattr(event, "logfile", None)
-        if log:
-            self._logs[name, str(event.task)] = Path(str(log))
+        self._logs[_recipe(str(event.taskfile)), str(event.taskname)] = Path(str(event.logfile))
 
     def _no_provider(self, event: Any) -> None:
         runtime = "RPROVIDES" if getattr(event, "_runtime", False) else "PROVIDES"

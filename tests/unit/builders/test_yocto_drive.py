@@ -1,0 +1,183 @@
+"""The emitted Yocto project driven against a stand-in for kas, which replays real runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.locks import fake_lock
+
+from edgeimg.builders import yocto
+from edgeimg.builders.image import Image
+from edgeimg.builders.yocto import drive
+from edgeimg.errors import EdgeimgError, InternalError, UserError
+from edgeimg.events import Event, Progress, Step
+from edgeimg.manifest.select import select
+from edgeimg.plan.resolve import resolve
+from edgeimg.prepare.inputs import Inputs
+from edgeimg.render.write import write
+
+DEPLOYED = "tmp/deploy/images/jetson-orin-nano-devkit/digits-image-jetson-orin-nano-devkit.rootfs"
+
+
+@dataclass(kw_only=True)
+class Trial:
+    """A product that is built again and again."""
+
+    folder: Path
+    cache: Path
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def project(self) -> Path:
+        return self.folder / "project"
+
+    def build(self, **trouble: object) -> Image:
+        file = self.folder / "edgeimg.yaml"
+        product = {"version": 1, "name": "digits", "board": "jetson-orin", "models": ["digits"]}
+        file.write_text(yaml.safe_dump(product))
+        chosen = select(file=file)
+        plan = resolve(chosen.product, chosen.source, self.cache)
+        self.events.clear()
+        write(yocto.render(plan, Inputs(lock=fake_lock(plan))), self.project)
+        build = self.project / "build"
+        build.mkdir(exist_ok=True)
+        names = [f"{DEPLOYED}.tegraflash-tar.zst", f"{DEPLOYED}.manifest"]
+        (build / "deploys").write_text(json.dumps(names))
+        (build / "trouble").write_text(json.dumps(trouble))
+        return yocto.build(plan, self.project, offline=False, report=self.events.append)
+
+
+@pytest.fixture
+def trial(tmp_path: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    fake = Path(__file__).with_name("fake_kas.py")
+    monkeypatch.setattr(drive, "KAS", (sys.executable, str(fake)))
+    monkeypatch.setattr(drive, "check_machine", lambda *_, **__: None)
+    return Trial(folder=tmp_path, cache=session_cache)
+
+
+def test_a_build_hands_out_its_artefacts(trial: Trial) -> None:
+    image = trial.build()
+    assert [one.name for one in trial.events if isinstance(one, Step)] == [
+        "layers",
+        "parse",
+        "build",
+        "images",
+    ]
+    last = [one for one in trial.events if isinstance(one, Progress)][-1]
+    assert last.done == last.total > 50
+    images = trial.project / "build/images"
+    name = f"{Path(DEPLOYED).name}.tegraflash-tar.zst"
+    assert image.disk == images / name
+    about = json.loads((images / "image.json").read_text())
+    assert about["machine"] == "jetson-orin-nano-devkit"
+    digest = hashlib.sha256(image.disk.read_bytes()).hexdigest()
+    assert about["files"][name] == {"size": image.disk.stat().st_size, "sha256": digest}
+    assert f"{digest}  {name}\n" in (images / "SHA256SUMS").read_text()
+    assert "a line of kas" in (trial.project / "build/edgeimg.log").read_text()
+
+
+def test_what_an_earlier_build_made_is_not_mixed_in(trial: Trial) -> None:
+    trial.build()
+    stale = trial.project / "build/images/digits-image-other.wic"
+    stale.touch()
+    trial.build()
+    assert not stale.exists()
+
+
+def test_a_failed_task_is_named_with_its_log(trial: Trial) -> None:
+    with pytest.raises(InternalError) as caught:
+        trial.build(recording="wrynose-failure", status=1)
+    assert str(caught.value).startswith("the build failed: try-fail, do_compile")
+    assert "log.do_compile." in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("recording", "words"),
+    [
+        ("wrynose-bad-rdep", "nothing RPROVIDES 'no-such-package'"),
+        ("wrynose-bad-machine", "MACHINE=no-such-machine is invalid"),
+        ("wrynose-bad-parse", "Could not inherit file classes/no-such-class.bbclass"),
+    ],
+)
+def test_an_error_of_bitbake_is_one_line(trial: Trial, recording: str, words: str) -> None:
+    with pytest.raises(InternalError) as caught:
+        trial.build(recording=recording, status=1)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        (
+            "fatal: unable to access 'https://git.example/x/': Could not resolve host: git.example",
+            "git.example cannot be reached",
+        ),
+        ("fatal: reference is not a tree: " + 40 * "a", "a pinned commit is gone"),
+        ("error: write error: No space left on device", "the disk is full"),
+        ("2026-11-21 17:33:33 - ERROR    - something else", "something else"),
+    ],
+)
+def test_what_kas_says_is_one_line(trial: Trial, says: str, words: str) -> None:
+    with pytest.raises(EdgeimgError) as caught:
+        trial.build(recording="", status=1, says=says)
+    assert words in str(caught.value)
+
+
+def test_an_artefact_that_is_missing_is_an_error(trial: Trial) -> None:
+    trial.build()
+    (trial.project / "build" / f"{DEPLOYED}.tegraflash-tar.zst").unlink()
+    with pytest.raises(InternalError, match="the build failed"):
+        trial.build(recording="wrynose-failure", status=1)
+    # What was handed out before is still there.
+    assert (trial.project / "build/images/image.json").exists()
+
+
+def test_an_interrupt_reaches_bitbake_twice(trial: Trial) -> None:
+    """kas alone would end only what talks to BitBake's server, which would build on."""
+    build = trial.project / "build"
+
+    def interrupt() -> None:
+        end = time.monotonic() + 30
+        while not (build / "waits").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        trial.build(recording="", status=0, wait=True)
+    thread.join()
+    assert (build / "interrupted").exists()
+    trial.build()  # and the next run goes on
+
+
+def test_root_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(UserError, match="does not run as root"):
+        drive.check_machine(tmp_path)
+
+
+def test_a_missing_locale_and_a_small_disk_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(drive, "LOCALE", "xx_XX.UTF-8")
+    with pytest.raises(UserError, match="needs the locale xx_XX"):
+        drive.check_machine(tmp_path)
+    monkeypatch.setattr(drive, "LOCALE", "C.UTF-8")
+    monkeypatch.setattr(drive, "NEEDED_GB", 1e9)
+    with pytest.raises(UserError, match="needs some"):
+        drive.check_machine(tmp_path, disk=True)
+    (tmp_path / "build/tmp").mkdir(parents=True)
+    drive.check_machine(tmp_path, disk=True)  # one that goes on
