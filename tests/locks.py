@@ -26,8 +26,18 @@ def fake_lock(plan: Plan) -> Lock:
         for wheel in request.wheels
     )
     debian = _debian(request.debian) if request.debian is not None else None
+    layers = tuple(
+        {"name": one.name, "commit": hashlib.sha1(one.url.encode()).hexdigest()}
+        for one in request.layers
+    )
     return Lock.model_validate(
-        {"version": 1, "request": request.digest(), "debian": debian, "wheels": wheels}
+        {
+            "version": 1,
+            "request": request.digest(),
+            "debian": debian,
+            "wheels": wheels,
+            "layers": layers,
+        }
     )
 
 

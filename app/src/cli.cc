@@ -16,6 +16,7 @@ enum Option : int {
   kInput,
   kOutput,
   kRawOutput,
+  kSelftest,
   kKernels,
   kThreads,
   kBenchmark,
@@ -25,10 +26,11 @@ enum Option : int {
   kHelp,
 };
 
-const std::array<option, 12> kOptions{{{"config", required_argument, nullptr, kConfig},
+const std::array<option, 13> kOptions{{{"config", required_argument, nullptr, kConfig},
                                        {"input", required_argument, nullptr, kInput},
                                        {"output", required_argument, nullptr, kOutput},
                                        {"raw-output", required_argument, nullptr, kRawOutput},
+                                       {"selftest", required_argument, nullptr, kSelftest},
                                        {"kernels", required_argument, nullptr, kKernels},
                                        {"threads", required_argument, nullptr, kThreads},
                                        {"benchmark", no_argument, nullptr, kBenchmark},
@@ -70,6 +72,9 @@ void Apply(int option, const char* value, Arguments* arguments) {
     case kRawOutput:
       arguments->raw_output = value;
       break;
+    case kSelftest:
+      arguments->selftest = value;
+      break;
     case kKernels:
       arguments->kernels = ParseKernels(value);
       break;
@@ -100,7 +105,7 @@ void Apply(int option, const char* value, Arguments* arguments) {
 
 const char* const kUsage =
     "usage: edge-infer --config FILE [--input PATH]... [--output FILE] [--raw-output DIR]\n"
-    "                  [--kernels reference|default] [--threads N]\n"
+    "                  [--selftest DIR] [--kernels reference|default] [--threads N]\n"
     "                  [--benchmark] [--iterations N] [--warm-up N] [--version]\n";
 
 Arguments ParseArguments(int argc, char** argv) {

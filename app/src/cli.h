@@ -13,6 +13,7 @@ struct Arguments {
   std::vector<std::string> inputs;  ///< empty: the configuration's source
   std::string output;               ///< empty: standard output
   std::string raw_output;           ///< empty: none
+  std::string selftest;             ///< folder with expected outputs; empty: none
   std::optional<Kernels> kernels;
   std::optional<int> threads;
   bool benchmark = false;

@@ -10,13 +10,20 @@
 #include "json.h"
 #include "log.h"
 #include "output.h"
+#include "selftest.h"
 #include "session.h"
 
 namespace edge_infer {
 namespace {
 
 // The contract with those who start this program; docs/design.md of the project.
-enum ExitStatus : int { kDone = 0, kNotWritten = 1, kConfiguration = 2, kBrokenFrames = 3 };
+enum ExitStatus : int {
+  kDone = 0,
+  kNotWritten = 1,
+  kConfiguration = 2,
+  kBrokenFrames = 3,
+  kOthers = 4
+};
 
 void Infer(const Arguments& arguments, const Frame& frame, Session* session, LineWriter* writer,
            std::string* line) {
@@ -37,12 +44,31 @@ void Infer(const Arguments& arguments, const Frame& frame, Session* session, Lin
   writer->Write(line);
 }
 
+/// Whether all outputs of the frame are as expected; one line says so.
+bool Check(const Frame& frame, const Selftest& selftest, Session* session, LineWriter* writer) {
+  session->SetInputs(frame.bytes);
+  session->Invoke();
+  std::string wrong;
+  for (size_t i = 0; i < session->OutputCount() && wrong.empty(); ++i) {
+    wrong = selftest.Compare(frame.name, i, session->Output(i));
+  }
+  std::string line = "{\"frame\":";
+  AppendString(frame.name, &line);
+  line += ",\"selftest\":";
+  AppendString(wrong.empty() ? "ok" : wrong, &line);
+  line += '}';
+  writer->Write(&line);
+  return wrong.empty();
+}
+
 /// All frames, or with --benchmark the first good one.
-int RunFrames(const Arguments& arguments, FrameSource* source, Session* session, LineWriter* writer,
+int RunFrames(const Arguments& arguments, const std::optional<Selftest>& selftest,
+              FrameSource* source, Session* session, LineWriter* writer,
               const StopSignals& signals) {
   Frame frame;
   std::string line;
   bool broken = false;
+  bool others = false;
   for (;;) {
     try {
       if (!source->Next(&frame)) break;
@@ -50,12 +76,17 @@ int RunFrames(const Arguments& arguments, FrameSource* source, Session* session,
         session->SetInputs(frame.bytes);
         break;
       }
+      if (selftest) {
+        others = !Check(frame, *selftest, session, writer) || others;
+        continue;
+      }
       Infer(arguments, frame, session, writer, &line);
     } catch (const FrameError& error) {
       Log("frame " + frame.name + ": " + error.what());
       broken = true;
     }
   }
+  if (others) return kOthers;
   return broken && !signals.Arrived() ? kBrokenFrames : kDone;
 }
 
@@ -78,7 +109,9 @@ int Run(const Arguments& arguments) {
 
   FrameSource source(inputs, session.RawFrameSize(), signals);
   LineWriter writer(arguments.output);
-  const int status = RunFrames(arguments, &source, &session, &writer, signals);
+  std::optional<Selftest> selftest;
+  if (!arguments.selftest.empty()) selftest.emplace(arguments.selftest, OutputSpecs(config));
+  const int status = RunFrames(arguments, selftest, &source, &session, &writer, signals);
   if (arguments.benchmark) {
     Measure(&session, arguments.warm_up, arguments.iterations, signals, &timings);
     std::string line = BenchmarkJson(config, session.Delegated(), std::move(timings));

@@ -148,16 +148,18 @@ def lock(
     settings: options.Settings = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Write the lock anew: exact packages and wheels, by hash."""
+    """Write the lock anew: exact packages and wheels, by hash; the newest commits of layers."""
     from edgeimg.prepare.inputs import renew_lock
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     with Drawer(output) as drawer:
-        made = renew_lock(plan, chosen.lock, drawer.report)
+        made = renew_lock(plan, chosen.lock, drawer.report, newest=True)
     if output is Format.text:
         from edgeimg.manifest.load import shown
 
         packages = len(made.debian.packages) if made.debian else 0
-        print(f"{shown(chosen.lock)}: {packages} packages, {len(made.wheels)} wheels")
-    drawer.result({"lock": str(chosen.lock), "wheels": len(made.wheels)})
+        layers = f", {len(made.layers)} repositories of layers" if made.layers else ""
+        print(f"{shown(chosen.lock)}: {packages} packages, {len(made.wheels)} wheels{layers}")
+    found = {one.name: one.commit for one in made.layers}
+    drawer.result({"lock": str(chosen.lock), "wheels": len(made.wheels), "layers": found})

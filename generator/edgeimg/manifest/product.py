@@ -114,6 +114,11 @@ class YoctoOptions(Manifest):
         default=None,
         description="Who keeps the emitted layer, as `Name <address>`, for its README.",
     )
+    golden: bool = Field(
+        default=False,
+        description="Emit the package `edge-model-golden` too: expected outputs, and a ptest that "
+        "compares on the device. It is not installed unless `packages` names it.",
+    )
     rm_work: bool = Field(
         default=False, description="Remove what a recipe was built from once it is built."
     )

@@ -238,6 +238,7 @@ class YoctoPlan:
         conf: lines of local.conf by section: section -> variable -> value.
         local_conf: the user's own lines, as they are.
         rm_work: what a recipe was built from is removed.
+        golden: the expected outputs are a package, for a test on the device.
         artefacts: names in the folder of images, with `*` and `{image}`.
         deploy: where BitBake deploys, below the build folder.
         flash: how the artefact comes onto the board.
@@ -258,6 +259,7 @@ class YoctoPlan:
     conf: Mapping[str, YoctoConf]
     local_conf: tuple[str, ...]
     rm_work: bool
+    golden: bool
     artefacts: tuple[str, ...]
     deploy: str
     flash: str

@@ -17,6 +17,7 @@ from edgeimg.plan.plan import PlannedRepository, PlannedRuntime, YoctoPlan
 
 # Of every product; a runtime adds its own.
 RECIPES = ("edge-infer", "edge-model")
+GOLDEN = "edge-model-golden"
 
 
 def choose_series(chosen: Chosen, serves: YoctoBoard, catalog: YoctoCatalog) -> str:
@@ -76,6 +77,8 @@ def plan_yocto(
     wanted = (*catalog.layers, *board_layers, *runtime.yocto.layers)
     repositories, collections = _repositories(chosen, catalog, series, wanted)
     recipes = [*RECIPES, runtime.yocto.recipe, *(one.yocto.recipe for one in features)]
+    if product.yocto.golden:
+        recipes.append(GOLDEN)
     ours = (*catalog.layers, *runtime.yocto.layers)
     return YoctoPlan(
         series=series,
@@ -104,6 +107,7 @@ def plan_yocto(
         },
         local_conf=product.yocto.local_conf,
         rm_work=product.yocto.rm_work,
+        golden=product.yocto.golden,
         artefacts=(*serves.artefacts, *of_series.artefacts),
         deploy=serves.deploy,
         flash=serves.flash,

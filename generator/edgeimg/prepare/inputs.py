@@ -12,8 +12,10 @@ from edgeimg.errors import UserError
 from edgeimg.events import Report
 from edgeimg.manifest.load import shown
 from edgeimg.manifest.product import MIRROR_PATTERN
-from edgeimg.plan.plan import DebianPlan, Plan
+from edgeimg.plan.plan import DebianPlan, Plan, YoctoPlan
 from edgeimg.prepare.apt import DebianRequest, PackageRole, Repository
+from edgeimg.prepare.golden import Golden, make_goldens
+from edgeimg.prepare.layers import LayersRequest, LockedLayers, heads
 from edgeimg.prepare.lock import Lock, LockRequest, make_lock, read_lock, write_lock
 from edgeimg.prepare.wheels import WheelRequest
 
@@ -22,9 +24,14 @@ CLOSURES = {"root"}
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Everything from outside that the project names."""
+    """Everything from outside that the project names.
+
+    Attributes:
+        goldens: what the models must answer, where the project holds that.
+    """
 
     lock: Lock
+    goldens: tuple[Golden, ...] = ()
 
 
 def lock_request(plan: Plan) -> LockRequest:
@@ -43,7 +50,17 @@ def lock_request(plan: Plan) -> LockRequest:
             ),
         )
     debian = _debian_request(plan, plan.debian) if plan.debian else None
-    return LockRequest(debian=debian, wheels=wheels)
+    layers = _layers_request(plan.yocto) if plan.yocto else ()
+    return LockRequest(debian=debian, wheels=wheels, layers=layers)
+
+
+def _layers_request(yocto: YoctoPlan) -> tuple[LayersRequest, ...]:
+    """The catalogue's repositories; those of the product are pinned by the product."""
+    return tuple(
+        LayersRequest(name=name, url=one.url, branch=one.branch)
+        for name, one in yocto.repositories.items()
+        if name not in yocto.own and one.url is not None and one.branch is not None
+    )
 
 
 def _debian_request(plan: Plan, debian: DebianPlan) -> DebianRequest:
@@ -92,32 +109,49 @@ def prepare(plan: Plan, lock: Path, *, locked: bool, offline: bool, report: Repo
         UserError: the lock is missing or stale and must not be made; or it
             cannot be made.
     """
-    request = lock_request(plan)
+    golden = plan.yocto is not None and plan.yocto.golden
+    goldens = make_goldens(plan, Cache(), report) if golden else ()
     found = read_lock(lock) if lock.exists() else None
-    if found is not None and found.answers(request):
-        return Inputs(lock=found)
+    if found is not None and found.answers(lock_request(plan)):
+        return Inputs(lock=found, goldens=goldens)
     if locked or offline:
         why = "does not exist" if found is None else "was made for other packages or versions"
         option = "--locked" if locked else "--offline"
         raise UserError(why, place=shown(lock), hint=f"Run `edgeimg lock` once, without {option}.")
-    return Inputs(lock=renew_lock(plan, lock, report))
+    return Inputs(lock=renew_lock(plan, lock, report), goldens=goldens)
 
 
-def renew_lock(plan: Plan, path: Path, report: Report) -> Lock:
+def renew_lock(plan: Plan, path: Path, report: Report, *, newest: bool = False) -> Lock:
     """Makes the lock anew and writes it.
+
+    Args:
+        newest: layers at the heads of their branches, not at the catalogue's commits.
 
     Raises:
         UserError: a package, wheel, mirror or index that is not there or not right.
     """
     debian = plan.debian
+    request = lock_request(plan)
     lock = make_lock(
-        lock_request(plan),
+        request,
         Cache(),
         mirror_of(plan),
         report,
         keyrings=(Path(debian.distribution.keyring),) if debian else (),
         places=debian.places if debian else {},
+        layers=heads(request.layers, report) if newest else _pinned(plan, request),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_lock(path, lock)
     return lock
+
+
+def _pinned(plan: Plan, request: LockRequest) -> tuple[LockedLayers, ...]:
+    if plan.yocto is None:
+        return ()
+    commits = {name: one.commit for name, one in plan.yocto.repositories.items()}
+    return tuple(
+        LockedLayers(name=one.name, commit=commit)
+        for one in request.layers
+        if (commit := commits[one.name]) is not None
+    )

@@ -23,6 +23,7 @@ from edgeimg.manifest.base import Manifest, Name, Sha256, Version, Word
 from edgeimg.manifest.load import load, shown
 from edgeimg.prepare import apt, wheels
 from edgeimg.prepare.apt import DebianRequest, LockedPackage
+from edgeimg.prepare.layers import LayersRequest, LockedLayers
 from edgeimg.prepare.wheels import LockedWheel, WheelRequest
 
 HEADER = "# Made by `edgeimg lock` from edgeimg.yaml. Commit it; do not edit it.\n"
@@ -34,11 +35,14 @@ class LockRequest(Manifest):
 
     debian: DebianRequest | None = None
     wheels: tuple[WheelRequest, ...] = ()
+    layers: tuple[LayersRequest, ...] = ()
 
     def digest(self) -> str:
         """SHA-256 of the request as canonical JSON; the order of names does not count."""
         value = self.model_dump(mode="json")
         value["wheels"].sort(key=canonical_json)
+        if not value["layers"]:
+            del value["layers"]  # a lock that was made before there were any stays right
         if value["debian"] is not None:
             for role in value["debian"]["packages"]:
                 role["names"].sort()
@@ -81,6 +85,7 @@ class Lock(Manifest):
     request: Sha256
     debian: DebianLock | None = None
     wheels: tuple[LockedWheel, ...] = ()
+    layers: tuple[LockedLayers, ...] = ()
 
     def answers(self, request: LockRequest) -> bool:
         """False when the lock is stale: it was made for something else.
@@ -122,6 +127,8 @@ def _edited(lock: Lock, request: LockRequest) -> str:
         (one.name, one.version, one.file, one.sha256) for one in lock.wheels
     ):
         return "wheels"
+    if [one.name for one in request.layers] != [one.name for one in lock.layers]:
+        return "layers"
     return ""
 
 
@@ -160,8 +167,9 @@ def write_lock(path: Path, lock: Lock) -> None:
 def lock_text(lock: Lock) -> str:
     """The lock as YAML, with an empty part left out."""
     value: dict[str, Any] = lock.model_dump(mode="json", exclude_none=True)
-    if not value["wheels"]:
-        del value["wheels"]
+    for part in ("wheels", "layers"):
+        if not value[part]:
+            del value[part]
     # default_flow_style=None: mappings of plain values stand in braces, one entry a package.
     parts = (
         yaml.safe_dump(
@@ -183,6 +191,7 @@ def make_lock(
     *,
     keyrings: Sequence[Path] = apt.KEYRINGS,
     places: Mapping[str, str] | None = None,
+    layers: tuple[LockedLayers, ...] = (),
 ) -> Lock:
     """Resolve a request on this machine's mirror and index.
 
@@ -190,6 +199,7 @@ def make_lock(
         mirror: the URL above Debian's repositories; None asks the host's apt.
         keyrings: the archive's public keys.
         places: package name -> where it was written, for messages.
+        layers: the commits that the request's layers are locked to.
 
     Raises:
         UserError: a package, wheel, mirror or index that is not there or not right.
@@ -213,4 +223,10 @@ def make_lock(
         events(Step(name="wheels", detail=wheel.file))
         located.append(wheels.locate(wheel))
     located.sort(key=lambda found: found.file)
-    return Lock(version=1, request=request.digest(), debian=debian, wheels=tuple(located))
+    return Lock(
+        version=1,
+        request=request.digest(),
+        debian=debian,
+        wheels=tuple(located),
+        layers=layers,
+    )

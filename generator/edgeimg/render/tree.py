@@ -25,6 +25,18 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Data:
+    """A file of bytes that were computed."""
+
+    content: bytes
+    executable: bool = False
+    private: bool = False
+
+    def data(self) -> bytes:
+        return self.content
+
+
+@dataclass(frozen=True, kw_only=True)
 class Copy:
     """A file that is copied as it is. `sha256`, if known, is checked when written."""
 
@@ -53,7 +65,7 @@ class Link:
     target: str
 
 
-Entry = Text | Copy | Link
+Entry = Text | Data | Copy | Link
 
 
 @dataclass

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgeimg.plan.policy import Policy
 from edgeimg.prepare.golden import Values, read_values, top_index
-from edgeimg.verify.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)

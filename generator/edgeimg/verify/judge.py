@@ -8,9 +8,9 @@ from signal import Signals
 
 from edgeimg.guest.results import GuestResults, ModelRun
 from edgeimg.plan.plan import PlannedModel, PlannedOutput
+from edgeimg.plan.policy import policy_for
 from edgeimg.prepare.golden import Golden, GoldenSample
 from edgeimg.verify.compare import compare_output
-from edgeimg.verify.policy import policy_for
 from edgeimg.verify.verdict import Failure, SampleVerdict
 
 SHARE = PurePosixPath("/usr/share/edge-infer")

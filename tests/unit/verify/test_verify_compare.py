@@ -12,8 +12,8 @@ from tests.unit.verify.kit import floats, output
 
 from edgeimg.errors import UserError
 from edgeimg.manifest.model import Tolerance
+from edgeimg.plan.policy import Policy, policy_for
 from edgeimg.verify.compare import compare_output, lead
-from edgeimg.verify.policy import Policy, policy_for
 
 INT8 = st.lists(st.integers(-128, 127), min_size=1, max_size=20)
 FLOATS = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1)

@@ -220,6 +220,23 @@ def _runs(process: int) -> bool:
     return state not in ("Z", "X")
 
 
+# Of our environment, beside what is set here. Not KAS_WORK_DIR and its like, which move the
+# build elsewhere.
+TAKEN = (
+    "BB_HASHSERVE",
+    "BB_HASHSERVE_UPSTREAM",
+    "BB_NO_NETWORK",
+    "BB_PRESSURE_MAX_CPU",
+    "BB_PRESSURE_MAX_IO",
+    "BB_PRESSURE_MAX_MEMORY",
+    "GITCONFIG_FILE",
+    "KAS_CLONE_DEPTH",
+    "KAS_PREMIRRORS",
+    "SSH_AUTH_SOCK",
+    "SSTATE_MIRRORS",
+)
+
+
 def _environment(*, offline: bool) -> dict[str, str]:
     """What kas and BitBake see: our folders, unless the user names others."""
     cache = Cache()
@@ -234,17 +251,10 @@ def _environment(*, offline: bool) -> dict[str, str]:
         "BB_NUMBER_THREADS": str(tasks),
         "PARALLEL_MAKE": f"-j{tasks}",
     }
-    named = {
-        name: value
-        for name, value in os.environ.items()
-        if name in ours or name in TAKEN or name.startswith(("KAS_", "BB_", "GIT"))
-    }
+    named = {name: value for name, value in os.environ.items() if name in {*ours, *TAKEN}}
     if offline:
         named["BB_NO_NETWORK"] = "1"
     return {**plain_environment(), **ours, **named}
-
-
-TAKEN = ("SSTATE_MIRRORS", "SOURCE_MIRROR_URL", "TMPDIR", "SSH_AUTH_SOCK")
 
 
 def _failure(events: EventLog, said: list[str], log: str) -> EdgeimgError:

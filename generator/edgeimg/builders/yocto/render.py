@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from edgeimg.host import packages_for
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.plan.plan import Plan, PlannedRepository, YoctoPlan
+from edgeimg.plan.policy import policy_for
+from edgeimg.plan.yocto import GOLDEN
+from edgeimg.prepare.golden import Golden
 from edgeimg.prepare.inputs import Inputs
+from edgeimg.prepare.lock import Lock
 from edgeimg.render.contents import SUPPORT, add_app, add_configuration, add_models, header
 from edgeimg.render.environment import bitbake_line
 from edgeimg.render.environment import render as render_template
-from edgeimg.render.tree import Copy, Text, Tree
+from edgeimg.render.tree import Copy, Data, Text, Tree
 from edgeimg.resources import data
 
 # The format of 2024, which every kas of this and the last two years reads.
@@ -55,14 +60,25 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
         tree.copy_folder(data("layers") / LAYER / "classes-recipe", f"{LAYER}/classes-recipe")
     app_license = _add_app(tree, plan)
     licenses = _add_models(tree, plan)
-    context = _context(plan, plan.yocto, inputs)
+    context = _context(plan, _at_lock(plan.yocto, inputs.lock), inputs)
     context["app"] = app_license
     context["licenses_md5"] = licenses
     context["overlay"] = _add_overlay(tree, plan)
     _add_texts(tree, plan)
+    _add_goldens(tree, plan, inputs.goldens)
     for path, template in _rendered(plan, plan.yocto).items():
         tree.add(path, Text(content=render_template("yocto", template, context)))
     return tree
+
+
+def _at_lock(yocto: YoctoPlan, lock: Lock) -> YoctoPlan:
+    """The plan with the lock's commits."""
+    commits = {one.name: one.commit for one in lock.layers}
+    repositories = {
+        name: replace(one, commit=commits.get(name, one.commit))
+        for name, one in yocto.repositories.items()
+    }
+    return replace(yocto, repositories=repositories)
 
 
 def _rendered(plan: Plan, yocto: YoctoPlan) -> dict[str, str]:
@@ -127,6 +143,27 @@ def _add_models(tree: Tree, plan: Plan) -> str:
 def _md5(content: bytes) -> str:
     # As LIC_FILES_CHKSUM wants it; nothing is protected by it.
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _add_goldens(tree: Tree, plan: Plan, goldens: Iterable[Golden]) -> None:
+    """Expected outputs and how far they may be off, as the app's --selftest reads them."""
+    models = {model.name: model for model in plan.models}
+    for golden in goldens:
+        model = models[golden.model]
+        share = f"root/usr/share/edge-infer-golden/{model.name}/{golden.mode}"
+        into = f"{LAYER}/recipes-ml/{GOLDEN}/{GOLDEN}/{share}"
+        rules = [policy_for(golden.mode, one, model.tolerance) for one in model.outputs]
+        tolerance = {
+            "outputs": [
+                {"lsb": one.lsb, "absolute": one.absolute, "relative": one.relative}
+                for one in rules
+            ]
+        }
+        text = f"{json.dumps(tolerance, indent=2)}\n"
+        tree.add(f"{into}/tolerance.json", Text(content=text))
+        for sample in golden.samples:
+            for index, output in enumerate(sample.outputs):
+                tree.add(f"{into}/{sample.name}.{index}.bin", Data(content=output))
 
 
 def _add_overlay(tree: Tree, plan: Plan) -> bool:

@@ -3,11 +3,10 @@ DESCRIPTION = "edge-infer reads frames or tensors, runs a model on them as its f
 /etc/edge-infer says, and writes JSON lines. A service for each model starts on boot, and \
 again when it fails."
 SECTION = "console/utils"
+DEPENDS = "jpeg libpng nlohmann-json"
 
 # LICENSE, LIC_FILES_CHKSUM, the source, and the runtime that this product has.
 require edge-infer-product.inc
-
-DEPENDS = "jpeg libpng nlohmann-json"
 
 SRC_URI:append = " file://support;subdir=${BP}"
 
@@ -21,8 +20,8 @@ PACKAGECONFIG[onnxruntime] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime-preb
 
 do_install:append() {
     install -d ${D}${nonarch_libdir}/edgeimg
-    install -m 0755 ${S}/support/features ${S}/support/service ${S}/support/verify \
-        ${D}${nonarch_libdir}/edgeimg/
+    install -m 0755 ${S}/support/features ${S}/support/verify ${D}${nonarch_libdir}/edgeimg/
+    install -m 0755 ${S}/support/service.systemd ${D}${nonarch_libdir}/edgeimg/service
 
     install -d ${D}${systemd_system_unitdir}/multi-user.target.d
     install -m 0644 ${S}/support/edge-infer@.service ${S}/support/edgeimg-features.service \
@@ -37,7 +36,7 @@ do_install:append() {
     install -D -m 0644 ${S}/support/etc/edgeimg/verify.conf ${D}${sysconfdir}/edgeimg/verify.conf
 }
 
-FILES:${PN} += " \
+FILES:${PN} += "\
     ${nonarch_libdir}/edgeimg \
     ${nonarch_libdir}/systemd/system-generators \
     ${systemd_system_unitdir} \

@@ -1,4 +1,6 @@
 SUMMARY = "Models, their labels and samples, and what edge-infer is told of each"
+DESCRIPTION = "For each model its file, labels and samples in /usr/share/edge-infer, and a file \
+in /etc/edge-infer that says what goes in and what comes out."
 SECTION = "console/utils"
 
 # The file LICENSES says under which licence each model comes.
@@ -7,7 +9,7 @@ NO_GENERIC_LICENSE[models] = "LICENSES"
 # LIC_FILES_CHKSUM
 require edge-model-product.inc
 
-SRC_URI = " \
+SRC_URI = "\
     file://LICENSES;subdir=${BP} \
     file://root;subdir=${BP} \
 "

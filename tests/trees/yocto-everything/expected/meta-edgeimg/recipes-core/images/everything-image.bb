@@ -1,5 +1,6 @@
 # Made by edgeimg from edgeimg.yaml, raspberrypi5.yaml, digits.yaml, digits-float.yaml.
 SUMMARY = 'Hostile: $ {@os.system(’touch ran’)} `x` " ’ \ $(id) <b> |'
+DESCRIPTION = "${SUMMARY} (digits, digits-float with litert 2.1.6)"
 LICENSE = "MIT"
 
 inherit core-image features_check
@@ -14,11 +15,11 @@ IMAGE_LINGUAS = ""
 do_rootfs[file-checksums] += "${THISDIR}/overlay:True ${THISDIR}/overlay.txt:True"
 overlay_files() {
     cp -R --no-dereference --preserve=mode,links,timestamps ${THISDIR}/overlay/. ${IMAGE_ROOTFS}/
-    while read -r what path; do
-        case $what in
-        private) chmod 0600 "${IMAGE_ROOTFS}$path" ;;
-        folder) install -d "${IMAGE_ROOTFS}$path" ;;
+    while IFS= read -r line; do
+        case $line in
+        private*) chmod 0600 "${IMAGE_ROOTFS}${line#private }" ;;
+        folder*) install -d "${IMAGE_ROOTFS}${line#folder }" ;;
         esac
     done <${THISDIR}/overlay.txt
 }
-ROOTFS_POSTPROCESS_COMMAND += "overlay_files;"
+ROOTFS_POSTPROCESS_COMMAND += "overlay_files"

@@ -1,5 +1,6 @@
 # Made by edgeimg from edgeimg.yaml, beagleplay.yaml, digits-onnx.yaml.
 SUMMARY = "hardware for BeaglePlay, with mainline Linux and U-Boot"
+DESCRIPTION = "${SUMMARY} (digits-onnx with onnxruntime 1.28.0)"
 LICENSE = "MIT"
 
 inherit core-image features_check

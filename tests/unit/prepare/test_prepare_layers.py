@@ -1,0 +1,51 @@
+"""The heads of branches, asked of real repositories."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edgeimg.errors import UserError
+from edgeimg.events import silent
+from edgeimg.prepare.layers import LayersRequest, heads
+
+
+def _git(folder: Path, *words: str) -> str:
+    named = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(
+        ["git", *named, *words], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def _request(folder: Path, branch: str) -> LayersRequest:
+    return LayersRequest(name="meta-x", url=f"file://{folder}", branch=branch)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "meta-x"
+    folder.mkdir()
+    _git(folder, "init", "-q")
+    _git(folder, "commit", "-q", "--allow-empty", "-m", "one")
+    return folder
+
+
+def test_the_head_is_found(repository: Path) -> None:
+    before = heads((_request(repository, "main"),), silent)
+    _git(repository, "commit", "-q", "--allow-empty", "-m", "two")
+    after = heads((_request(repository, "main"),), silent)
+    assert before != after
+    assert after[0].commit == _git(repository, "rev-parse", "HEAD")
+
+
+def test_a_branch_that_is_not_there(repository: Path) -> None:
+    with pytest.raises(UserError, match="has no branch wrynose"):
+        heads((_request(repository, "wrynose"),), silent)
+
+
+def test_a_repository_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"meta-x: .*does not (appear|exist)"):
+        heads((_request(tmp_path / "meta-x", "main"),), silent)

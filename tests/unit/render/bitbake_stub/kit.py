@@ -1,0 +1,201 @@
+"""Emits Yocto projects, lays the stub of oe-core beside them, and asks BitBake what they say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tests.locks import fake_lock
+
+from edgeimg.builders import BUILDERS
+from edgeimg.catalog.search import Catalog
+from edgeimg.manifest.board import Board, YoctoBoard, YoctoBoardSeries
+from edgeimg.manifest.select import select
+from edgeimg.plan.plan import Plan
+from edgeimg.plan.resolve import resolve
+from edgeimg.prepare.inputs import Inputs
+from edgeimg.render.write import write
+from edgeimg.resources import data
+
+HERE = Path(__file__).parent
+CATALOG = yaml.safe_load((data("catalog") / "yocto.yaml").read_text())
+# What the prebuilt runtimes are for; the yocto builder has no others.
+WITH_WHEELS = ("arm64", "x86_64")
+
+
+def boards() -> list[tuple[str, str]]:
+    """(board, series) of everything that the yocto builder serves."""
+    catalog = Catalog()
+    found = []
+    for name in catalog.names("board"):
+        _, board = catalog.load("board", name, Board)
+        serves = board.builders.yocto
+        if isinstance(serves, YoctoBoard) and board.architecture in WITH_WHEELS:
+            found += [
+                (name, series)
+                for series, one in serves.series.items()
+                if isinstance(one, YoctoBoardSeries)
+            ]
+    return sorted(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """An emitted project, and what it was made of."""
+
+    plan: Plan
+    folder: Path
+
+    @property
+    def layer(self) -> Path:
+        return self.folder / "meta-edgeimg"
+
+    @property
+    def recipes(self) -> list[Path]:
+        return sorted(self.layer.glob("recipes-*/*/*.bb"))
+
+    @property
+    def series(self) -> str:
+        assert self.plan.yocto is not None
+        return self.plan.yocto.series
+
+    def yaml(self, path: str) -> dict[str, Any]:
+        """One of its YAML files."""
+        content = yaml.safe_load((self.folder / path).read_text(encoding="utf-8"))
+        assert isinstance(content, dict)
+        return content
+
+    def kas_local_conf(self) -> str:
+        """local.conf as kas writes it: sections by name, of all files that kas.yml includes."""
+        sections: dict[str, str] = {}
+        machine = distro = ""
+        for path in self.yaml("kas.yml")["header"]["includes"]:
+            part = self.yaml(path)
+            sections |= part.get("local_conf_header", {})
+            machine, distro = part.get("machine", machine), part.get("distro", distro)
+        text = "".join(f"# {name}\n{lines}\n" for name, lines in sorted(sections.items()))
+        return f'{text}MACHINE ??= "{machine}"\nDISTRO ??= "{distro}"\n'
+
+    def fragments(self) -> str:
+        """local.conf as bitbake-setup makes it."""
+        path = self.folder / f"bitbake-setup/{self.plan.product}.conf.json"
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        configuration = whole["bitbake-setup"]["configurations"][0]
+        return f'OE_FRAGMENTS = "{" ".join(configuration["oe-fragments"])}"\n'
+
+    def sample(self, name: str) -> str:
+        """A file of `conf/templates` as oe-init-build-env copies it."""
+        path = self.layer / f"conf/templates/edgeimg/{name}.sample"
+        core = self.folder / "sources/openembedded-core"
+        return path.read_text(encoding="utf-8").replace("##OEROOT##", str(core))
+
+
+def emit(folder: Path, cache: Path, **product: Any) -> Project:
+    """Writes a product into `folder`, and its project into `folder/project`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "edgeimg.yaml"
+    whole = {"version": 1, "name": "t", "builder": "yocto", "models": ["digits"], **product}
+    whole.setdefault("accept_licenses", ["NXP-EULA"])
+    file.write_text(yaml.safe_dump(whole))
+    return emit_file(file, folder / "project", cache)
+
+
+def emit_file(file: Path, folder: Path, cache: Path) -> Project:
+    """Writes the project of a product's file."""
+    chosen = select(file=file)
+    plan = resolve(chosen.product, chosen.source, cache)
+    write(BUILDERS["yocto"].render(plan, Inputs(lock=fake_lock(plan))), folder)
+    return Project(plan=plan, folder=folder.absolute())
+
+
+def build_folder(project: Project, name: str, local_conf: str) -> Path:
+    """A build folder below the project, and beside it stubs of all layers that it names."""
+    sources = project.folder / "sources"
+    if not sources.exists():
+        shutil.copytree(HERE / "meta", sources / "openembedded-core/meta")
+        _stub_layers(project, sources)
+    conf = project.folder / name / "conf"
+    conf.mkdir(parents=True)
+    series = f'LAYERSERIES_CORENAMES = "{project.series}"\n'
+    (conf / "bblayers.conf").write_text(project.sample("bblayers.conf") + series, encoding="utf-8")
+    (conf / "local.conf").write_text(local_conf, encoding="utf-8")
+    return conf.parent
+
+
+def _stub_layers(project: Project, sources: Path) -> None:
+    assert project.plan.yocto is not None
+    for name, repository in project.plan.yocto.repositories.items():
+        known = CATALOG["repositories"].get(name, {}).get("layers", {}).values()
+        collections = {one.get("path", "."): one["collection"] for one in known}
+        for layer in repository.layers:
+            conf = (repository.folder or sources / name) / layer / "conf"
+            if not (conf / "layer.conf").exists():
+                conf.mkdir(parents=True)
+                collection = collections.get(layer, f"{name}-{layer}".replace("/", "-"))
+                lines = (
+                    f'BBFILE_COLLECTIONS += "{collection}"',
+                    f'BBFILE_PATTERN_{collection} = "^${{LAYERDIR}}/"',
+                    f'LAYERSERIES_COMPAT_{collection} = "{project.series}"',
+                )
+                (conf / "layer.conf").write_text("".join(f"{line}\n" for line in lines))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What BitBake made of a recipe; see parse.py."""
+
+    values: dict[str, str]
+    flags: dict[str, dict[str, str]]
+    tasks: list[str]
+    uses: dict[str, list[str]]
+    skipped: str
+    folders: list[str]
+
+    def words(self, name: str) -> list[str]:
+        """A variable that is a list, such as `RDEPENDS`; that of the main package if it has one."""
+        values = self.values
+        return values.get(f"{name}:{values['PN']}", values.get(name, "")).split()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """What BitBake made of a build folder."""
+
+    conf: dict[str, str]
+    recipes: dict[str, Recipe]
+    messages: list[str]
+
+
+def parse(builds: Iterable[tuple[Path, Iterable[Path]]]) -> list[Parsed]:
+    """Parses build folders and recipes, all in one run of BitBake."""
+    requests = [
+        {"build": str(build), "recipes": [str(recipe) for recipe in recipes]}
+        for build, recipes in builds
+    ]
+    done = subprocess.run(
+        [sys.executable, str(HERE / "parse.py")],
+        input=json.dumps(requests),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return [_parsed(answer) for answer in json.loads(done.stdout)]
+
+
+def _parsed(answer: dict[str, Any]) -> Parsed:
+    recipes = {Path(path).stem.split("_")[0]: one for path, one in answer["recipes"].items()}
+    assert len(recipes) == len(answer["recipes"])
+    return Parsed(
+        conf=answer["conf"],
+        recipes={name: Recipe(**one) for name, one in recipes.items()},
+        messages=answer["messages"],
+    )

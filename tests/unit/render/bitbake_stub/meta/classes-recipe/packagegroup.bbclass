@@ -1,0 +1,7 @@
+PACKAGE_ARCH ?= "all"
+LICENSE ?= "MIT"
+
+deltask unpack
+deltask configure
+deltask compile
+deltask install
