@@ -5,6 +5,7 @@ One list, `catalog/host.yaml`, is read by `edgeimg doctor` and by the Makefile.
 
 from __future__ import annotations
 
+import locale
 import os
 import re
 import shutil
@@ -91,6 +92,22 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+# What a first build takes, and what BitBake does not start without.
+YOCTO_GIB = 84.0
+YOCTO_LOCALE = "en_US.UTF-8"
+
+
+def has_locale(name: str) -> bool:
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, name)
+    except locale.Error:
+        return False
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+    return True
+
+
 def check_machine(cache: Path) -> list[Check]:
     """Disk, memory, locale, and whether KVM boots a guest."""
     free = shutil.disk_usage(cache).free / (1 << 30)
@@ -114,6 +131,18 @@ def check_machine(cache: Path) -> list[Check]:
             needed_for="all",
             found=encoding,
             state="ok" if encoding == "utf-8" else "missing",
+        ),
+        Check(
+            what="free disk",
+            needed_for="yocto",
+            found=f"{free:.1f} GiB",
+            state="ok" if free > YOCTO_GIB else "missing",
+        ),
+        Check(
+            what=f"locale {YOCTO_LOCALE}",
+            needed_for="yocto",
+            found="",
+            state="ok" if has_locale(YOCTO_LOCALE) else "missing",
         ),
         Check(what="KVM", needed_for="speed only", state="note", found=kvm()),
     ]

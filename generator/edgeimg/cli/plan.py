@@ -130,6 +130,21 @@ def _builder_summary(plan: Plan) -> dict[str, Any]:
             "kernel modules": list(plan.debian.modules),
             "kernel arguments": list(plan.debian.kernel_args),
         }
+    if plan.yocto is not None:
+        return {
+            "series": f"{plan.yocto.series} ({plan.yocto.release.summary})",
+            "machine": plan.yocto.machine,
+            "layers": [
+                name if layer == "." else f"{name}/{layer}"
+                for name, one in plan.yocto.repositories.items()
+                for layer in one.layers
+            ],
+            "recipes": list(plan.yocto.recipes),
+            "packages": list(plan.yocto.packages),
+            "local.conf": [name for part in plan.yocto.conf.values() for name in part],
+            "artefacts": list(plan.yocto.artefacts),
+            "flashed": plan.yocto.flash,
+        }
     assert plan.buildroot is not None
     return {
         "Buildroot": plan.buildroot.release.release,

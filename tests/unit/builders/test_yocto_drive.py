@@ -172,11 +172,11 @@ def test_a_missing_locale_and_a_small_disk_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(drive, "LOCALE", "xx_XX.UTF-8")
+    monkeypatch.setattr(drive, "YOCTO_LOCALE", "xx_XX.UTF-8")
     with pytest.raises(UserError, match="needs the locale xx_XX"):
         drive.check_machine(tmp_path)
-    monkeypatch.setattr(drive, "LOCALE", "C.UTF-8")
-    monkeypatch.setattr(drive, "NEEDED_GB", 1e9)
+    monkeypatch.setattr(drive, "YOCTO_LOCALE", "C.UTF-8")
+    monkeypatch.setattr(drive, "YOCTO_GIB", 1e9)
     with pytest.raises(UserError, match="needs some"):
         drive.check_machine(tmp_path, disk=True)
     (tmp_path / "build/tmp").mkdir(parents=True)

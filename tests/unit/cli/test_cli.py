@@ -34,9 +34,10 @@ def test_json_is_one_object_and_nothing_else(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "edgeimg.yaml").write_text(PRODUCT)
     for command in ("check", "plan"):
-        answer = edgeimg(command, "--output", "json")
-        assert json.loads(answer.stdout)
-        assert answer.stderr == ""
+        for builder in ("debian", "buildroot", "yocto"):
+            answer = edgeimg(command, "--builder", builder, "--output", "json")
+            assert json.loads(answer.stdout)
+            assert answer.stderr == ""
 
 
 def test_a_product_is_found_above(

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.render.bitbake_stub.kit import HERE, Parsed, Project, build_folder, emit, parse
+from tests.unit.render.bitbake_stub.kit import (
+    HERE,
+    Parsed,
+    Project,
+    build_folder,
+    emit,
+    kas_dump,
+    parse,
+)
 
 from edgeimg.render.environment import bitbake_value
 from edgeimg.resources import data
 
 EVIL = "${@os.system('touch ran')} `touch ran` $(touch ran) \" ' # : {a} %n Grüße, 数字 🙂 \\"
 # What BitBake gets in its place: there is no other way to write a `${` or both quotes.
-TAMED = '$ {@os.system(’touch ran’)} `touch ran` $(touch ran) " ’ # : {a} %n Grüße, 数字 🙂 \\'  # noqa: E501
+TAMED = '$ {@os.system(’touch ran’)} `touch ran` $(touch ran) " ’ # : {a} %n Grüße, 数字 🙂 \\'
 NAMES = ("${@os.system('touch ran')}", "$(touch ran)", " a ", "b \"'\\", "-n", "*", "ü 🙂")
 PACKAGES = ["libgpiod", "strace", "edge-infer"]
 
@@ -118,7 +125,9 @@ def _expected(text: str) -> str:
 
 
 def test_kas_reads_the_texts_as_text(project: Project) -> None:
-    sections: dict[str, Any] = {}
-    for path in ("kas/base.yml", "kas/machine.yml", "kas/product.yml"):
-        sections |= project.yaml(path)["local_conf_header"]
-    assert f"FROM_LICENCE = '{TAMED}'\n" in sections["licence X-EULA, accepted by the product"]
+    sections = kas_dump(project)["local_conf_header"]
+    lines = [line for section in sections.values() for line in section.splitlines()]
+    assert f"FROM_LICENCE = '{TAMED}'" in lines
+    assert 'FROM_PRODUCT = "${FROM_LICENCE}."' in lines
+    merged = "".join(f"# {name}\n{text}\n" for name, text in sorted(sections.items()))
+    assert project.kas_local_conf().startswith(merged)

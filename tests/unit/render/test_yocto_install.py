@@ -50,7 +50,7 @@ def _project(folder: Path, cache: Path, series: str, model: str) -> Project:
         models=[model],
         overlay="overlay",
         features={"network": {}, "ssh": {"authorized_keys": [KEY]}},
-        yocto={"series": series},
+        yocto={"series": series, "golden": True},
     )
 
 
@@ -91,7 +91,8 @@ def _installed(recipe: Recipe) -> dict[str, int]:
     """Path -> permissions of what `do_install` made; all of it is in a package."""
     source = Path(recipe.values["S"])
     for word in recipe.words("SRC_URI"):
-        if word.startswith("file://"):
+        # A file that is not unpacked into S is a class's.
+        if word.startswith("file://") and ";subdir=" in word:
             path = word.removeprefix("file://").split(";")[0]
             found = next(Path(one) / path for one in recipe.folders if (Path(one) / path).exists())
             source.mkdir(parents=True, exist_ok=True)
@@ -125,11 +126,13 @@ def test_the_app_installs_what_starts_it(emitted: tuple[Project, Parsed]) -> Non
         "/usr/lib/systemd/system/edgeimg-features.service": 0o644,
         "/usr/lib/systemd/system/multi-user.target.d/edgeimg.conf": 0o644,
     }
-    # All of it is the feature's of the debian builder, for systemd.
-    for path in Path(recipe.values["D"]).rglob("usr/lib/**/*"):
-        original = Path("usr/lib") / path.relative_to(Path(recipe.values["D"]) / "usr/lib")
-        if path.is_file() and (SYSTEMD / original).exists():
-            assert path.read_text() == (SYSTEMD / original).read_text()
+    for path in (
+        "usr/lib/edgeimg/service",  # of two with this name, the one for systemd
+        "usr/lib/systemd/system-generators/edgeimg",
+        "usr/lib/systemd/system/multi-user.target.d/edgeimg.conf",
+    ):
+        installed = Path(recipe.values["D"]) / path
+        assert installed.read_bytes() == (SYSTEMD / path).read_bytes()
 
 
 def test_models_are_installed_for_everybody_to_read(emitted: tuple[Project, Parsed]) -> None:
@@ -138,6 +141,20 @@ def test_models_are_installed_for_everybody_to_read(emitted: tuple[Project, Pars
     (model,) = project.plan.models
     assert modes.keys() >= {f"/etc/edge-infer/{model.name}.json", model.image_file}
     assert len([path for path in modes if path.startswith(model.image_samples)]) == 16
+    assert set(modes.values()) == {0o644}
+
+
+def test_expected_outputs_are_installed(emitted: tuple[Project, Parsed]) -> None:
+    project, parsed = emitted
+    modes = _installed(parsed.recipes["edge-model-golden"])
+    (model,) = project.plan.models
+    folder = f"/usr/share/edge-infer-golden/{model.name}"
+    expected = {
+        f"{folder}/{mode}/{name}"
+        for mode in project.plan.runtime.kernel_modes
+        for name in ("tolerance.json", *(f"{sample.name}.0.bin" for sample in model.samples))
+    }
+    assert set(modes) == expected
     assert set(modes.values()) == {0o644}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import locale
 import os
 import re
 import shutil
@@ -20,16 +19,15 @@ from edgeimg.builders.yocto.render import image_name
 from edgeimg.cache import Cache, write_atomic
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 from edgeimg.events import Log, Report, Step
+from edgeimg.host import YOCTO_GIB, YOCTO_LOCALE, has_locale
 from edgeimg.manifest.load import shown
 from edgeimg.plan.plan import Plan
 from edgeimg.process import run
 
 # No shell's own kas: the one that edgeimg depends on.
 KAS = (sys.executable, "-m", "kas")
-LOCALE = "en_US.UTF-8"
-NEEDED_GB = 90
 # With rm_work a recipe's folder goes when it is built.
-NEEDED_RM_WORK_GB = 40
+RM_WORK_GIB = 37.0
 # What a task may need when all run at once; a compiler of C++ takes the most.
 MEMORY_PER_TASK_GIB = 2
 
@@ -123,31 +121,20 @@ def check_machine(folder: Path, *, disk: bool = False, rm_work: bool = False) ->
             "BitBake does not run as root",
             hint="Build as an ordinary user; `edgeimg generate` runs as anybody.",
         )
-    if not _has_locale(LOCALE):
+    if not has_locale(YOCTO_LOCALE):
         raise UserError(
-            f"BitBake needs the locale {LOCALE}, and this machine has none",
-            hint=f"On Debian: echo '{LOCALE} UTF-8' >> /etc/locale.gen && locale-gen.",
+            f"BitBake needs the locale {YOCTO_LOCALE}, and this machine has none",
+            hint=f"On Debian: echo '{YOCTO_LOCALE} UTF-8' >> /etc/locale.gen && locale-gen.",
         )
-    needed = NEEDED_RM_WORK_GB if rm_work else NEEDED_GB
-    free = shutil.disk_usage(folder).free / 1e9
+    needed = RM_WORK_GIB if rm_work else YOCTO_GIB
+    free = shutil.disk_usage(folder).free / (1 << 30)
     # Of a build that goes on, much is there already.
     if disk and free < needed and not (folder / "build/tmp").exists():
         raise UserError(
-            f"a first build needs some {needed} GB, and {free:.0f} GB are free",
+            f"a first build needs some {needed:.0f} GiB, and {free:.0f} are free",
             place=shown(folder),
             hint="Make room, name another folder with --project, or take yocto.rm_work: true.",
         )
-
-
-def _has_locale(name: str) -> bool:
-    before = locale.setlocale(locale.LC_ALL)
-    try:
-        locale.setlocale(locale.LC_ALL, name)
-    except locale.Error:
-        return False
-    finally:
-        locale.setlocale(locale.LC_ALL, before)
-    return True
 
 
 def _kas(plan: Plan, folder: Path, words: list[str], *, offline: bool, report: Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import yaml
 from tests.locks import fake_lock
 
 from edgeimg.builders import BUILDERS
+from edgeimg.cache import Cache
 from edgeimg.catalog.search import Catalog
 from edgeimg.manifest.board import Board, YoctoBoard, YoctoBoardSeries
 from edgeimg.manifest.select import select
 from edgeimg.plan.plan import Plan
 from edgeimg.plan.resolve import resolve
+from edgeimg.prepare.golden import make_goldens
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.write import write
 from edgeimg.resources import data
@@ -111,8 +114,29 @@ def emit_file(file: Path, folder: Path, cache: Path) -> Project:
     """Writes the project of a product's file."""
     chosen = select(file=file)
     plan = resolve(chosen.product, chosen.source, cache)
-    write(BUILDERS["yocto"].render(plan, Inputs(lock=fake_lock(plan))), folder)
+    assert plan.yocto is not None
+    goldens = make_goldens(plan, Cache(cache)) if plan.yocto.golden else ()
+    write(BUILDERS["yocto"].render(plan, Inputs(lock=fake_lock(plan), goldens=goldens)), folder)
     return Project(plan=plan, folder=folder.absolute())
+
+
+def kas_dump(project: Project, files: str = "kas.yml") -> dict[str, Any]:
+    """What kas reads; it says nothing of deprecated keys, and fetches nothing."""
+    skip = ["--skip", "finish_setup_repos", "--skip", "repos_checkout"]
+    command = [sys.executable, "-m", "kas", "-l", "warning", "dump", "--format", "json"]
+    environment = {"PATH": os.environ["PATH"], "KAS_WORK_DIR": str(project.folder)}
+    done = subprocess.run(
+        [*command, *skip, files],
+        cwd=project.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    content = json.loads(done.stdout)
+    assert isinstance(content, dict)
+    return content
 
 
 def build_folder(project: Project, name: str, local_conf: str) -> Path:

@@ -14,11 +14,17 @@ IMAGE_LINGUAS = ""
 # The folder overlay over all else, and what version control does not keep of it.
 do_rootfs[file-checksums] += "${THISDIR}/overlay:True ${THISDIR}/overlay.txt:True"
 overlay_files() {
-    cp -R --no-dereference --preserve=mode,links,timestamps ${THISDIR}/overlay/. ${IMAGE_ROOTFS}/
+    if [ -d ${THISDIR}/overlay ]; then
+        tar -C ${THISDIR}/overlay --mode=u=rwX,go=rX -cf ${WORKDIR}/overlay.tar .
+        # Folders of the image keep their rights, and stay links where they are links.
+        tar -C ${IMAGE_ROOTFS} --no-same-owner --no-overwrite-dir --keep-directory-symlink \
+            -xf ${WORKDIR}/overlay.tar
+    fi
     while IFS= read -r line; do
+        path="${IMAGE_ROOTFS}${line#* }"
         case $line in
-        private*) chmod 0600 "${IMAGE_ROOTFS}${line#private }" ;;
-        folder*) install -d "${IMAGE_ROOTFS}${line#folder }" ;;
+        private*) chmod go= "$path" ;;
+        folder*) mkdir -p "$path" ;;
         esac
     done <${THISDIR}/overlay.txt
 }
