@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from edgeimg.catalog.search import Catalog
-from edgeimg.manifest.board import Board, BuildrootBoard
+from edgeimg.manifest.board import Board, BuildrootBoard, YoctoBoard
+
+
+def _boards() -> dict[str, Board]:
+    catalog = Catalog([])
+    return {name: catalog.load("board", name, Board)[1] for name in catalog.names("board")}
 
 
 def buildroot_boards() -> dict[str, Board]:
     """The boards that Buildroot serves, by name."""
-    catalog = Catalog([])
-    boards = {name: catalog.load("board", name, Board)[1] for name in catalog.names("board")}
-    return {
-        name: board
-        for name, board in sorted(boards.items())
-        if isinstance(board.builders.buildroot, BuildrootBoard)
-    }
+    boards = _boards().items()
+    return {name: one for name, one in boards if isinstance(one.builders.buildroot, BuildrootBoard)}
+
+
+def yocto_boards() -> dict[str, Board]:
+    """The boards that Yocto serves, by name."""
+    boards = _boards().items()
+    return {name: one for name, one in boards if isinstance(one.builders.yocto, YoctoBoard)}

@@ -1,4 +1,4 @@
-"""What the tests against the real Buildroot share: `make test-upstream BUILDROOT=dir`."""
+"""What the tests against the real Buildroot and the real BitBake share (make test-upstream)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.locks import fake_lock
+from tests.upstream.yocto.kit import Checkouts, checkouts
 
 from edgeimg.builders import BUILDERS
 from edgeimg.manifest.select import select
@@ -28,6 +29,12 @@ def buildroot() -> Path:
     if not named:
         pytest.skip("BUILDROOT names no checkout of Buildroot (make test-upstream BUILDROOT=dir)")
     return Path(named).resolve()
+
+
+@pytest.fixture(scope="session")
+def yocto() -> Checkouts:
+    """The checkouts that the environment variables OE_CORE, BITBAKE and LAYERS name."""
+    return checkouts()
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "features": [one.name for one in plan.features],
         **_builder_summary(plan),
         "overlay": str(plan.overlay or ""),
-        "app": str(plan.app_source),
+        "app": plan.app_git.url if plan.app_git else str(plan.app_source),
         "shadows": [
             {"kind": one.kind, "name": one.name, "used": one.used, "hidden": one.hidden}
             for one in plan.shadows

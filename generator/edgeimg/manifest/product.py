@@ -124,10 +124,31 @@ class YoctoOptions(Manifest):
     )
 
 
+class AppGit(Manifest):
+    """The app's source at a commit of a repository."""
+
+    url: Annotated[
+        str, StringConstraints(pattern=r"^(https|ssh|file)://[A-Za-z0-9_.,:/@+~-]+$")
+    ] = Field(description="Address of the repository.")
+    branch: Word = Field(description="Its branch.")
+    revision: Commit = Field(description="Its commit.")
+
+
 class App(Manifest):
     """An inference app of one's own in place of `edge-infer`."""
 
-    source: AnyPath = Field(description="Folder with a CMakeLists.txt that installs `edge-infer`.")
+    source: AnyPath | None = Field(
+        default=None, description="Folder with a CMakeLists.txt that installs `edge-infer`."
+    )
+    git: AppGit | None = Field(
+        default=None, description="The same in a repository, which Yocto fetches."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> App:
+        if (self.source is None) == (self.git is None):
+            raise ValueError("write either source or git")
+        return self
 
 
 class Budgets(Manifest):

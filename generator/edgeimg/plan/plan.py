@@ -18,7 +18,7 @@ from edgeimg.catalog.types import (
 from edgeimg.manifest.base import Config, KernelConfig, YoctoConf
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.model import ImageInput, Tolerance
-from edgeimg.manifest.product import Budgets, Option
+from edgeimg.manifest.product import AppGit, Budgets, Option
 from edgeimg.model.info import ModelInfo, TensorInfo
 
 
@@ -268,7 +268,11 @@ class YoctoPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Every decision about one product."""
+    """Every decision about one product.
+
+    Attributes:
+        app_source: the app's source, unless it is fetched from `app_git`.
+    """
 
     product: str
     summary: str
@@ -284,6 +288,7 @@ class Plan:
     features: tuple[PlannedFeature, ...]
     overlay: Path | None
     app_source: Path
+    app_git: AppGit | None
     data_mib: int
     budgets: Budgets
     debian: DebianPlan | None

@@ -77,6 +77,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     wanted = choose_accelerator(chosen)
     accelerator = plan_accelerator(chosen, wanted) if wanted else None
     through = wanted.runtimes if wanted else ()
+    _app_git(product, source, serves)
     if isinstance(serves, DebianBoard):
         made = _with_debian(chosen, serves, models, through, features)
     elif isinstance(serves, YoctoBoard):
@@ -98,6 +99,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         features=features[0],
         overlay=overlay,
         app_source=app,
+        app_git=product.app.git if product.app else None,
         data_mib=product.data_mib,
         budgets=product.budgets,
         debian=made.debian,
@@ -243,7 +245,7 @@ def _folder(
 
 
 def _app(product: Product, base: Path, source: Source, errors: list[UserError]) -> Path:
-    if product.app is None:
+    if product.app is None or product.app.source is None:
         return data("app")
     path = user_path(base, product.app.source, source.place(("app", "source")))
     if not is_file(path / "CMakeLists.txt"):
@@ -255,6 +257,17 @@ def _app(product: Product, base: Path, source: Source, errors: list[UserError]) 
             )
         )
     return path
+
+
+def _app_git(
+    product: Product, source: Source, serves: DebianBoard | BuildrootBoard | YoctoBoard
+) -> None:
+    if product.app and product.app.git and not isinstance(serves, YoctoBoard):
+        raise UserError(
+            "app.git: only yocto fetches the app",
+            place=source.place(("app", "git", "")),
+            hint="Clone it, and write `app: {source: ...}`.",
+        )
 
 
 def _builder(

@@ -248,3 +248,27 @@ def test_a_full_disk_under_the_answer_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["error: no space left on device"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("build", "--dry-run"), "the builder debian has no dry run"),
+        (("shell",), "the builder debian has no shell"),
+        (("menuconfig",), "the builder debian has no menu"),
+        (("verify", "--builder", "yocto"), "an image of yocto is not booted"),
+    ],
+)
+def test_what_a_builder_does_not_do_is_said_first(
+    edgeimg: Edgeimg,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "edgeimg.yaml").write_text(PRODUCT)
+    answer = edgeimg(*words)
+    assert answer.status == 2
+    assert message in answer.stderr
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "edgeimg.yaml"]

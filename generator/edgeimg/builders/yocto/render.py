@@ -120,14 +120,19 @@ def _rendered(plan: Plan, yocto: YoctoPlan) -> dict[str, str]:
 def _add_app(tree: Tree, plan: Plan) -> dict[str, str]:
     """The app's source and what starts it; the app's licence."""
     files = f"{LAYER}/recipes-ml/edge-infer/edge-infer"
-    add_app(tree, plan, f"{files}/src")
+    if plan.app_git is None:
+        add_app(tree, plan, f"{files}/src")
     for source, name in SUPPORT.items():
         path = data("debian-image") / source
         executable = bool(path.stat().st_mode & 0o100)
         tree.add(f"{files}/support/{name}", Copy(source=path, executable=executable))
     add_configuration(tree, plan, f"{files}/support")
+    if plan.app_git is not None:
+        scheme, _, rest = plan.app_git.url.partition("://")
+        place = f"git://{rest};protocol={scheme};branch={plan.app_git.branch}"
+        return {"license": "CLOSED", "git": place, "revision": plan.app_git.revision}
     if plan.app_source != data("app"):
-        return {"license": "CLOSED", "md5": ""}
+        return {"license": "CLOSED"}
     return {"license": "Apache-2.0", "md5": _md5((data("app") / "LICENSE").read_bytes())}
 
 
