@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -35,6 +36,7 @@ class Trial:
 
     folder: Path
     cache: Path
+    yocto: dict[str, object] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -43,7 +45,13 @@ class Trial:
 
     def build(self, **trouble: object) -> Image:
         file = self.folder / "edgeimg.yaml"
-        product = {"version": 1, "name": "digits", "board": "jetson-orin", "models": ["digits"]}
+        product = {
+            "version": 1,
+            "name": "digits",
+            "board": "jetson-orin",
+            "models": ["digits"],
+            "yocto": self.yocto,
+        }
         file.write_text(yaml.safe_dump(product))
         chosen = select(file=file)
         plan = resolve(chosen.product, chosen.source, self.cache)
@@ -86,6 +94,26 @@ def test_a_build_hands_out_its_artefacts(trial: Trial) -> None:
     assert "a line of kas" in (trial.project / "build/edgeimg.log").read_text()
 
 
+def test_a_layer_with_changes_is_noted(trial: Trial) -> None:
+    layer = trial.folder / "meta-ours"
+    (layer / "conf").mkdir(parents=True)
+    (layer / "conf/layer.conf").touch()
+    trial.yocto = {"layers": {"meta-ours": {"path": "meta-ours"}}}
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t.example", "-C", str(layer)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *words], check=True)
+
+    def notes() -> list[str]:
+        trial.build()
+        return [one.detail for one in trial.events if isinstance(one, Step) and one.name == "note"]
+
+    assert notes() == []
+    (layer / "conf/layer.conf").write_text("BBPATH = ''\n")
+    (note,) = notes()
+    assert note.startswith("meta-ours: 1 files in ")
+    assert str(layer) in (trial.project / "kas/product.yml").read_text()
+
+
 def test_what_an_earlier_build_made_is_not_mixed_in(trial: Trial) -> None:
     trial.build()
     stale = trial.project / "build/images/digits-image-other.wic"
@@ -123,7 +151,8 @@ def test_an_error_of_bitbake_is_one_line(trial: Trial, recording: str, words: st
             "fatal: unable to access 'https://git.example/x/': Could not resolve host: git.example",
             "git.example cannot be reached",
         ),
-        ("fatal: reference is not a tree: " + 40 * "a", "a pinned commit is gone"),
+        ("fatal: reference is not a tree: " + 40 * "a", "the pinned commit aaaa"),
+        ("fatal: remote error: upload-pack: not our ref " + 40 * "b", "the pinned commit bbbb"),
         ("error: write error: No space left on device", "the disk is full"),
         ("2026-11-21 17:33:33 - ERROR    - something else", "something else"),
     ],

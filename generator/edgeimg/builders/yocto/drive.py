@@ -44,17 +44,14 @@ KNOWN = (
         "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
     ),
     (
+        re.compile(r"(?:not our ref|reference is not a tree:?|unable to read tree) ([0-9a-f]{40})"),
+        "the pinned commit {0} is gone from its repository",
+        "Run `edgeimg lock`, or write another commit.",
+    ),
+    (
         re.compile(r"fatal: (?:remote error|repository '[^']+' not found).*"),
         "a repository is not there",
         "See its address in kas/.",
-    ),
-    (
-        re.compile(
-            r"(?:Commit|commit) ([0-9a-f]{7,40}) .*(?:not|cannot)|unable to read tree|"
-            r"reference is not a tree: ([0-9a-f]+)"
-        ),
-        "a pinned commit is gone from its repository",
-        "Run `edgeimg lock`, or write another commit.",
     ),
     (
         re.compile(r"[Rr]emote branch (\S+) not found"),
@@ -148,6 +145,7 @@ def _kas(plan: Plan, folder: Path, words: list[str], *, offline: bool, report: R
     events = EventLog(path=folder / "build" / "events.log", report=report)
     events.path.unlink(missing_ok=True)
     said: list[str] = []
+    _note_changes(plan, report)
     report(Step(name="layers"))
     with log.open("w", 1, encoding="utf-8", errors="replace") as file:
 
@@ -169,6 +167,20 @@ def _kas(plan: Plan, folder: Path, words: list[str], *, offline: bool, report: R
     events.read()
     if done.status != 0:
         raise _failure(events, said, shown(log))
+
+
+def _note_changes(plan: Plan, report: Report) -> None:
+    """Says which of the user's own layers hold what no commit holds: nobody can build it again."""
+    assert plan.yocto is not None
+    for name, one in plan.yocto.repositories.items():
+        if one.folder is None:
+            continue
+        words = ["git", "-C", one.folder, "status", "--porcelain", "--untracked-files=normal", "."]
+        done = run(words, check=False)
+        if done.status == 0 and done.stdout:
+            count = len(done.stdout.splitlines())
+            what = f"{name}: {count} files in {shown(one.folder)} are not committed"
+            report(Step(name="note", detail=what))
 
 
 # Seconds between its two interrupts, and until it is given up.

@@ -1,0 +1,158 @@
+"""Our recipes really built, packaged and checked; what came out answers rightly in QEMU.
+
+The header of ONNX Runtime is downloaded by BitBake, or lies in the folder that the environment
+variable DL_DIR names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.unit.render.bitbake_stub.kit import Project, emit
+from tests.upstream.yocto.kit import (
+    WORK,
+    Build,
+    Checkouts,
+    downloads,
+    findings,
+    give_away,
+    masked,
+)
+
+from edgeimg.resources import data_root
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 test"
+MODELS = {"litert": "digits", "onnxruntime": "digits-onnx"}
+# The package of each, and its files.
+LIBRARIES = {
+    "litert": ("litert-prebuilt", {"usr/lib/libLiteRt.so"}),
+    "onnxruntime": (
+        "libonnxruntime1",
+        {"usr/lib/libonnxruntime.so.1", "usr/lib/libonnxruntime.so.1.28.0"},
+    ),
+}
+HEADER = "onnxruntime_c_api-1.21.0.h"
+APP = {
+    "etc/edgeimg/verify.conf",
+    "usr/bin/edge-infer",
+    "usr/lib/edgeimg/features",
+    "usr/lib/edgeimg/service",
+    "usr/lib/edgeimg/verify",
+    "usr/lib/systemd/system-generators/edgeimg",
+    "usr/lib/systemd/system/edge-infer@.service",
+    "usr/lib/systemd/system/edgeimg-features.service",
+    "usr/lib/systemd/system/multi-user.target.d/edgeimg.conf",
+}
+# What of these packages is for systemd and an image's own settings, not for Debian's image.
+NOT_OVERLAID = ("etc/edgeimg", "usr/lib/edgeimg", "usr/lib/systemd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A build, and what it said."""
+
+    project: Project
+    build: Build
+    status: int
+    said: str
+
+    def unpack(self, package: str, into: Path) -> set[str]:
+        """Unpacks a package; the files in `into`, as paths."""
+        (deb,) = [one for one in self.build.packages if one.name.split("_")[0] == package]
+        subprocess.run(["dpkg-deb", "-x", deb, into], check=True)
+        return {
+            path.relative_to(into).as_posix()
+            for path in into.rglob("*")
+            if path.is_symlink() or path.is_file()
+        }
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def made(request: pytest.FixtureRequest, yocto: Checkouts, session_cache: Path) -> Made:
+    """One of the runtimes, built."""
+    runtime = request.param
+    folder = WORK / yocto.series / "projects" / f"masked-{runtime}"
+    project = emit(
+        folder,
+        session_cache,
+        board="qemu-arm64",
+        models=[MODELS[runtime]],
+        packages=["edge-model-golden"],
+        features={"ssh": {"authorized_keys": [KEY]}},
+        yocto={"series": yocto.series, "golden": True},
+    )
+    give_away(project.folder)
+    downloads(project, HEADER)
+    build = masked("masked", yocto, project)
+    recipe = f"{runtime}-prebuilt"
+    if runtime == "onnxruntime" and not (WORK / "downloads" / HEADER).exists():
+        fetched = build.run("bitbake", "-c", "fetch", recipe, network=True)
+        if fetched.returncode:
+            pytest.skip(f"{HEADER} is not in DL_DIR and cannot be downloaded")
+    done = build.run(
+        "bitbake", "packagegroup-edgeimg", recipe, "edge-model-golden", "edge-ssh-keys"
+    )
+    return Made(project=project, build=build, status=done.returncode, said=done.stdout)
+
+
+def test_bitbake_has_nothing_to_say(made: Made) -> None:
+    assert made.status == 0, made.said
+    assert findings(made.said) == []
+
+
+def test_packages_hold_what_they_should(made: Made, tmp_path: Path) -> None:
+    library, files = LIBRARIES[made.project.plan.runtime.name]
+    (model,) = made.project.plan.models
+    assert made.unpack("edge-infer", tmp_path / "app") == APP
+    assert made.unpack(library, tmp_path / "runtime") == files
+    assert made.unpack("edge-ssh-keys", tmp_path / "keys") == {"root/.ssh/authorized_keys"}
+    samples = {f"usr/share/edge-infer/{model.name}/samples/{n:02}.pgm" for n in range(16)}
+    files = made.unpack("edge-model", tmp_path / "model")
+    assert samples | {f"etc/edge-infer/{model.name}.json"} < files
+    assert model.image_file.removeprefix("/") in files
+    answers = made.unpack("edge-model-golden", tmp_path / "golden")
+    modes = {path.split("/")[4] for path in answers}
+    assert len(answers) == len(modes) * (len(samples) + 1)
+
+
+def test_they_answer_rightly(made: Made, yocto: Checkouts, tmp_path: Path) -> None:
+    """App, runtime and model of these packages, over an image of the debian builder."""
+    runtime = made.project.plan.runtime.name
+    overlay = tmp_path / "overlay"
+    for package in ("edge-infer", "edge-model", LIBRARIES[runtime][0]):
+        made.unpack(package, overlay)
+    for path in NOT_OVERLAID:
+        shutil.rmtree(overlay / path)
+    product = {
+        "version": 1,
+        "name": "packages",
+        "board": "qemu-arm64",
+        "builder": "debian",
+        "models": [MODELS[runtime]],
+        "overlay": "overlay",
+        "features": {"read-only-root": {}},
+    }
+    (tmp_path / "edgeimg.yaml").write_text(yaml.safe_dump(product))
+    cache = data_root() / "build" / "test-cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "edgeimg", "verify", "--output", "json"],
+        cwd=tmp_path,
+        env={**os.environ, "EDGEIMG_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["passed"] is True

@@ -1,0 +1,29 @@
+"""Every dependency of a board's image is found, with oe-core's and the board's own recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.unit.render.bitbake_stub.kit import boards, emit
+from tests.upstream.yocto.kit import WORK, Checkouts, build_folder, findings, give_away
+
+from edgeimg.builders.yocto.render import image_name
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("board", sorted({board for board, _ in boards()}))
+def test_everything_is_found(board: str, yocto: Checkouts, session_cache: Path) -> None:
+    if (board, yocto.series) not in boards():
+        pytest.skip(f"{yocto.series} does not serve {board}")
+    folder = WORK / yocto.series / "projects" / board
+    project = emit(folder, session_cache, board=board, yocto={"series": yocto.series})
+    give_away(project.folder)
+    lines = project.sample("local.conf").splitlines()
+    build = build_folder("targets", yocto, [*yocto.of(project), project.layer], lines)
+    done = build.run("bitbake", "-g", image_name(project.plan))
+    assert done.returncode == 0, done.stdout
+    assert [line for line in findings(done.stdout) if line.startswith("ERROR")] == []
+    found = (build.folder / "pn-buildlist").read_text().split()
+    assert {"edge-infer", "edge-model", image_name(project.plan)} <= set(found)
