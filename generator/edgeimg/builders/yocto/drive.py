@@ -175,7 +175,15 @@ def _note_changes(plan: Plan, report: Report) -> None:
     for name, one in plan.yocto.repositories.items():
         if one.folder is None:
             continue
-        words = ["git", "-C", one.folder, "status", "--porcelain", "--untracked-files=normal", "."]
+        words = [
+            "git",
+            "-C",
+            str(one.folder),
+            "status",
+            "--porcelain",
+            "--untracked-files=normal",
+            ".",
+        ]
         done = run(words, check=False)
         if done.status == 0 and done.stdout:
             count = len(done.stdout.splitlines())
