@@ -18,8 +18,11 @@ from tests.unit.render.bitbake_stub.kit import (
     boards,
     build_folder,
     emit,
+    emit_file,
     parse,
 )
+
+from edgeimg.resources import data_root
 
 BOARDS = boards()
 KAS = jsonschema.validators.validator_for(CONFIGSCHEMA)(CONFIGSCHEMA)
@@ -232,6 +235,42 @@ def test_the_layer_tells_whom_to_write_to(case: Case) -> None:
     assert "MIT License" in (case.project.layer / "COPYING.MIT").read_text()
     for recipe in case.project.recipes:
         assert f"| `{recipe.stem.split('_')[0]}` |" in readme
+
+
+def test_bitbake_reads_larger_products_too(tmp_path: Path, session_cache: Path) -> None:
+    trees = data_root() / "tests/trees"
+    projects = [
+        emit_file(trees / name / "edgeimg.yaml", tmp_path / name, session_cache)
+        for name in ("yocto-everything", "yocto-hardware")
+    ]
+    app, layer = tmp_path / "app", tmp_path / "vendor/meta-x"
+    for file in (app / "CMakeLists.txt", layer / "conf/layer.conf"):
+        file.parent.mkdir(parents=True)
+        file.write_text("")
+    own = {"path": str(layer.parent), "layers": ["meta-x"]}
+    product = {"app": {"source": str(app)}, "yocto": {"layers": {"own": own}}}
+    projects.append(emit(tmp_path / "own", session_cache, board="qemu-arm64", **product))
+    builds = [
+        (build_folder(one, "build", one.sample("local.conf")), one.recipes) for one in projects
+    ]
+    everything, hardware, ours = parse(builds)
+    assert everything.messages + hardware.messages + ours.messages == []
+    assert everything.recipes["packagegroup-edgeimg"].words("RDEPENDS") == [
+        "edge-infer",
+        "edge-model",
+        "edge-ssh-keys",
+        "i2c-tools",
+        "strace",
+    ]
+    app_sources = [one.recipes["edge-infer"].words("SRC_URI")[0] for one in (hardware, ours)]
+    assert app_sources == [
+        "git://git.vendor.example/app;protocol=https;branch=main;destsuffix=edge-infer-0.1.0/src",
+        "file://src;subdir=edge-infer-0.1.0",
+    ]
+    for parsed in (hardware, ours):
+        assert parsed.recipes["edge-infer"].values["LICENSE"] == "CLOSED"
+        assert "LIC_FILES_CHKSUM" not in parsed.recipes["edge-infer"].values
+    assert str(layer) in ours.conf["BBLAYERS"].split()
 
 
 # oe-core's dropbear refuses root unless `allow-root-login` is there, and `allow-empty-password`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import stat
 import subprocess
@@ -194,8 +195,6 @@ def test_the_library_comes_out_of_the_wheel(emitted: tuple[Project, Parsed]) -> 
 
 def test_licences_are_those_of_the_files(emitted: tuple[Project, Parsed]) -> None:
     """An MD5 of LIC_FILES_CHKSUM that does not fit would end a build."""
-    import hashlib
-
     for name in ("edge-infer", "edge-model"):
         recipe = emitted[1].recipes[name]
         (uri,) = recipe.words("LIC_FILES_CHKSUM")
