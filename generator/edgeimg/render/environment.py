@@ -5,6 +5,7 @@ User text reaches an emitted file only through the quoting of that file's format
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from functools import cache
@@ -76,6 +77,14 @@ def bitbake_line(name: str, value: str) -> str:
     return f"{name} = {bitbake_value(value, references=True)}"
 
 
+def yaml_value(text: str) -> str:
+    """A scalar of YAML: plain where nobody can take it for something else, else in quotes."""
+    plain = re.fullmatch(r"[A-Za-z/][A-Za-z0-9_./@+~-]*(:[A-Za-z0-9_./@+~-]+)*", text)
+    if plain and text.lower() not in ("y", "n", "yes", "no", "on", "off", "true", "false", "null"):
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
 def shell_value(text: str) -> str:
     """The right side of a shell assignment."""
     return shlex.quote(text)
@@ -103,6 +112,7 @@ def environment(builder: str) -> Environment:
     made.filters["make"] = make_value
     made.filters["shell"] = shell_value
     made.filters["md"] = markdown
+    made.filters["yaml"] = yaml_value
     return made
 
 
