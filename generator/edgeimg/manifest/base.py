@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -77,7 +78,8 @@ ModuleName = Annotated[str, Constraints(pattern=MODULE_PATTERN, max_length=64)]
 
 
 def _one_line(text: str) -> str:
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+    # Control characters, and what YAML takes for the end of a line.
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
         raise ValueError("control characters are not allowed; write one line of text")
     return text
 
@@ -120,5 +122,8 @@ def _path(path: str) -> str:
 
 
 # A path below the manifest's own folder, and one that may point anywhere.
+InsideWord = Annotated[
+    str, Constraints(pattern=WORD_PATTERN, max_length=500), AfterValidator(_inside)
+]
 InsidePath = Annotated[str, Constraints(max_length=500), AfterValidator(_inside)]
 AnyPath = Annotated[str, Constraints(max_length=4096), AfterValidator(_path)]

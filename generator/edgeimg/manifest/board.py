@@ -156,6 +156,11 @@ def _serves(value: Any) -> str:
 Artefact = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+*{}-]+$", max_length=128)]
 
 
+LicenseName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$", max_length=64)
+]
+
+
 class YoctoLicense(Manifest):
     """A licence that a person must accept, by writing its name in the product."""
 
@@ -185,7 +190,7 @@ class YoctoBoard(Manifest):
         default=(), description="Layers of `catalog/yocto.yaml`, but for those of every build."
     )
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
-    licenses: dict[Text, YoctoLicense] = Field(
+    licenses: dict[LicenseName, YoctoLicense] = Field(
         default_factory=dict, description="Licences that a person must accept, by name."
     )
     artefacts: tuple[Artefact, ...] = Field(

@@ -10,7 +10,7 @@ from edgeimg.manifest.base import (
     AnyPath,
     Commit,
     Config,
-    InsidePath,
+    InsideWord,
     KernelConfig,
     Line,
     Manifest,
@@ -71,7 +71,7 @@ class YoctoLayers(Manifest):
     url: Word | None = Field(default=None, description="Address of a git repository.")
     branch: Word | None = Field(default=None, description="Its branch.")
     commit: Commit | None = Field(default=None, description="Its commit.")
-    layers: tuple[InsidePath, ...] = Field(
+    layers: tuple[InsideWord, ...] = Field(
         default=(".",), min_length=1, description="Folders in it that are layers."
     )
 

@@ -99,7 +99,7 @@ def plan_yocto(
             dict.fromkeys(name for one in features for name in one.yocto.image_features)
         ),
         conf={
-            "every product": catalog.conf,
+            "all products": catalog.conf,
             f"board {chosen.board.name}": {**serves.conf, **of_series.conf},
             **_accepted(chosen, serves),
             **{f"feature {one.name}": one.yocto.conf for one in features},
@@ -218,6 +218,12 @@ def _own(chosen: Chosen, known: dict[str, PlannedRepository]) -> dict[str, Plann
             )
         folder = user_path(base, one.path, place) if one.path is not None else None
         if folder is not None:
+            if len(str(folder.resolve()).split()) != 1:
+                raise UserError(
+                    f"yocto.layers.{name}: BitBake splits a path at its blanks",
+                    place=place,
+                    hint="Move the layer.",
+                )
             for layer in one.layers:
                 if not is_file(folder / layer / "conf/layer.conf"):
                     raise UserError(

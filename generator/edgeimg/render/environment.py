@@ -53,8 +53,9 @@ def kconfig_line(symbol: str, value: ConfigValue) -> str:
     return f'{symbol}="{text}"'
 
 
-# `${NAME}`, which BitBake expands, but not `${@...}`, which it executes.
-REFERENCE = re.compile(r"\$\{(?![A-Za-z][A-Za-z0-9_:-]*\})")
+# What `${@...}`, which BitBake executes, can come of: any `${` but `${NAME}`, and a `$` before
+# one, which may end up before a brace.
+REFERENCE = re.compile(r"\$(?=\$\{)|\$(?=\{(?![A-Za-z][A-Za-z0-9_:-]*\}))")
 
 
 def bitbake_value(text: str, references: bool = False) -> str:
@@ -66,7 +67,7 @@ def bitbake_value(text: str, references: bool = False) -> str:
         text: one line.
         references: `${NAME}` is meant to be expanded; `${@...}` never is.
     """
-    safe = REFERENCE.sub("$ {", text) if references else text.replace("${", "$ {")
+    safe = REFERENCE.sub("$ ", text) if references else text.replace("${", "$ {")
     if '"' not in safe:
         return f'"{safe}"'
     return "'" + safe.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}") + "'"

@@ -275,7 +275,6 @@ def test_bitbake_reads_larger_products_too(tmp_path: Path, session_cache: Path) 
 
 # oe-core's dropbear refuses root unless `allow-root-login` is there, and `allow-empty-password`
 # would let anybody in over the network where root has no password for the console.
-@pytest.mark.xfail(reason="catalog/features/ssh.yaml and serial-console.yaml say otherwise")
 def test_ssh_lets_root_in_with_a_key_only(tmp_path: Path, session_cache: Path) -> None:
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 test"
     features = {"network": {}, "serial-console": {}, "ssh": {"authorized_keys": [key]}}

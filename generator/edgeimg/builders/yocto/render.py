@@ -20,7 +20,7 @@ from edgeimg.prepare.lock import Lock
 from edgeimg.render.contents import SUPPORT, add_app, add_configuration, add_models, header
 from edgeimg.render.environment import bitbake_line
 from edgeimg.render.environment import render as render_template
-from edgeimg.render.tree import Copy, Data, Text, Tree
+from edgeimg.render.tree import Copy, Data, Link, Text, Tree
 from edgeimg.resources import data
 
 # The format of 2024, which every kas of this and the last two years reads.
@@ -35,7 +35,7 @@ PASSED = (
     "PARALLEL_MAKE",
 )
 LAYER = "meta-edgeimg"
-BASE = ("every product",)
+BASE = ("all products",)
 
 
 def image_name(plan: Plan) -> str:
@@ -181,6 +181,15 @@ def _add_overlay(tree: Tree, plan: Plan) -> bool:
     private = [path for path, one in tree.files.items() if isinstance(one, Copy) and one.private]
     lines = [f"private {path.removeprefix(into)}\n" for path in private]
     lines += [f"folder {path.removeprefix(into)}\n" for path in tree.empty]
+    # BitBake's checksums see neither modes nor the targets of links.
+    for path, one in tree.files.items():
+        if not path.startswith(f"{into}/"):
+            continue
+        name = path.removeprefix(into)
+        if isinstance(one, Link):
+            lines.append(f"link {name} -> {one.target}\n")
+        elif one.executable:
+            lines.append(f"executable {name}\n")
     tree.add(f"{images}/overlay.txt", Text(content="".join(sorted(lines))))
     return True
 

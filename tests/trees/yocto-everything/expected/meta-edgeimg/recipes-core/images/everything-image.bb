@@ -8,7 +8,7 @@ inherit core-image features_check
 REQUIRED_DISTRO_FEATURES = "systemd"
 
 IMAGE_INSTALL = "packagegroup-core-boot packagegroup-edgeimg ${CORE_IMAGE_EXTRA_INSTALL}"
-IMAGE_FEATURES += "read-only-rootfs allow-empty-password allow-root-login empty-root-password ssh-server-dropbear"
+IMAGE_FEATURES += "read-only-rootfs empty-root-password serial-autologin-root allow-root-login ssh-server-dropbear"
 IMAGE_LINGUAS = ""
 
 # The folder overlay over all else, and what version control does not keep of it.
