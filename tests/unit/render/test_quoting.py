@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgeimg.render.environment import make_value, shell_value
+from edgeimg.render.environment import bitbake_value, make_value, shell_value, yaml_value
 
 HOSTILE = [
     "$(shell touch ran)",
@@ -68,3 +69,24 @@ def test_any_line_reaches_make_as_it_is(tmp_path: Path, text: str) -> None:
 def test_make_has_no_quoting_for_a_line_break() -> None:
     with pytest.raises(ValueError, match="line break"):
         make_value("a\nb")
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("plain", '"plain"'),
+        ("${TOPDIR}/x", '"${TOPDIR}/x"'),
+        ("${FOO:append}", '"${FOO:append}"'),
+        ("${@os.system('x')}", "\"$ {@os.system('x')}\""),
+        ("$${FOO}", '"$ ${FOO}"'),
+        ("$$${@x}", '"$$ $ {@x}"'),
+        ('say "hi"', "'say \"hi\"'"),
+    ],
+)
+def test_what_bitbake_expands_it_does_not_execute(text: str, quoted: str) -> None:
+    assert bitbake_value(text, references=True) == quoted
+
+
+@pytest.mark.parametrize("text", ["on", "null", "2.18", ".5", "-1", "@x", "a: b # c", "", " x"])
+def test_yaml_reads_back_the_text(text: str) -> None:
+    assert yaml.safe_load(yaml_value(text)) == text
