@@ -16,7 +16,11 @@ packages = $(shell for word in $(1); do sed -n "s/.*{package: \([^,]*\),.*for:.*
 DEMO_PACKAGES := $(call packages,debian arm64 qemu-arm64 venv)
 TEST_PACKAGES := $(call packages,debian arm64 qemu-arm64 venv test)
 ALL_PACKAGES := $(call packages,debian $(foreach arch,arm64 arm riscv64 x86_64,$(arch) qemu-$(arch)) venv test)
-UPSTREAM_PACKAGES := $(call packages,buildroot arm64 arm riscv64 x86_64 qemu-arm64 qemu-x86_64 venv test)
+# For the checkouts that are given. The last four stand for what BitBake would build first.
+UPSTREAM_PACKAGES := $(call packages,venv test \
+	$(if $(BUILDROOT),buildroot arm64 arm riscv64 x86_64 qemu-arm64 qemu-x86_64) \
+	$(if $(OE_CORE),yocto debian arm64 qemu-arm64)) \
+	$(if $(OE_CORE),dpkg-dev pseudo quilt rpm)
 
 .PHONY: app-test help demo test test-all test-upstream lint docs bench record setup-demo setup-test setup-all venv clean
 
@@ -33,10 +37,12 @@ test-all: setup-all lint app-test
 	$(BIN)/pytest -m "not upstream"
 
 # make test-upstream BUILDROOT=dir: against that checkout of Buildroot; also builds images.
-# Without them: UPSTREAM_TESTS="upstream and not slow".
+# make test-upstream OE_CORE=dir BITBAKE=dir LAYERS="dir ...": against these of one Yocto series.
+# Without what takes long: UPSTREAM_TESTS="upstream and not slow".
 UPSTREAM_TESTS ?= upstream
 test-upstream: setup-upstream
-	BUILDROOT="$(BUILDROOT)" $(BIN)/pytest tests/upstream -rs -m "$(UPSTREAM_TESTS)"
+	BUILDROOT="$(BUILDROOT)" OE_CORE="$(OE_CORE)" BITBAKE="$(BITBAKE)" LAYERS="$(LAYERS)" \
+		DL_DIR="$(DL_DIR)" $(BIN)/pytest tests/upstream -rs -m "$(UPSTREAM_TESTS)"
 
 # Installs the packages that are missing, and says so. $(1): the list.
 define install
@@ -80,7 +86,7 @@ lint:
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	shellcheck -x --source-path debian-image $(call scripts,'debian-image/*' '.ci/*' 'tests/app/run')
+	shellcheck -x --source-path debian-image $(call scripts,'debian-image/*' '.ci/*' 'tests/app/run' 'tests/upstream/yocto/*')
 	shellcheck -x --source-path buildroot-external $(call scripts,'buildroot-external/*')
 	clang-format --dry-run --Werror $$(git ls-files 'app/*.cc' 'app/*.h')
 

@@ -343,6 +343,7 @@ class YoctoSeries(Manifest):
     release: Number
     glibc: Number = Field(description="Its C library.")
     setup: bool = Field(default=True, description="It has bitbake-setup, and fragments.")
+    conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf in this series.")
 
 
 class YoctoLayer(Manifest):

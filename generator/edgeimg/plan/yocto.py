@@ -99,7 +99,7 @@ def plan_yocto(
             dict.fromkeys(name for one in features for name in one.yocto.image_features)
         ),
         conf={
-            "all products": catalog.conf,
+            "all products": {**catalog.conf, **catalog.series[series].conf},
             f"board {chosen.board.name}": {**serves.conf, **of_series.conf},
             **_accepted(chosen, serves),
             **{f"feature {one.name}": one.yocto.conf for one in features},

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +41,8 @@ class Checkouts:
     series: str
     layers: dict[str, Path]
 
-    def of(self, project: Project, *, but: Iterable[str] = ()) -> list[Path]:
-        """The layers that a project names beside oe-core's; skips where one is missing.
-
-        Args:
-            but: collections that are left out.
-        """
+    def of(self, project: Project) -> list[Path]:
+        """The layers that a project names beside oe-core's; skips where one is missing."""
         assert project.plan.yocto is not None
         found = []
         for name, repository in project.plan.yocto.repositories.items():
@@ -55,7 +50,7 @@ class Checkouts:
             collections = {one.get("path", "."): one["collection"] for one in known}
             wanted = [collections[layer] for layer in repository.layers]
             for collection in wanted:
-                if collection == "core" or collection in but:
+                if collection == "core":
                     continue
                 if collection not in self.layers:
                     pytest.skip(f"LAYERS has no layer {collection}, of {name}")
@@ -246,7 +241,7 @@ def downloads(project: Project, *others: str) -> None:
     )
     if done.returncode:
         pytest.skip(f"pip cannot download {wheel.file}: {done.stderr[-300:]}")
-    assert (folder / wheel.file).exists(), sys.executable
+    assert (folder / wheel.file).exists(), done.stdout
 
 
 def findings(output: str) -> list[str]:
