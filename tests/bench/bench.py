@@ -73,7 +73,9 @@ def build_with_changed_model(folder: Path, cache: Path) -> float:
 def slowest_generate(folder: Path, cache: Path) -> tuple[float, str]:
     """Of all boards that Yocto serves, with everything prepared: seconds, and the board."""
     found = []
-    for board in yocto_boards():
+    for board, one in yocto_boards().items():
+        if one.architecture not in ("arm64", "x86_64"):
+            continue  # no runtime there
         options = ("--board", board, "--builder", "yocto", "--set", "accept_licenses=[NXP-EULA]")
         run(folder, "generate", *options, cache=cache)
         found.append((median(folder, "generate", *options, cache=cache, times=3), board))
