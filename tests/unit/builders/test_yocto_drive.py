@@ -205,6 +205,7 @@ def test_a_missing_locale_and_a_small_disk_are_refused(
     with pytest.raises(UserError, match="needs the locale xx_XX"):
         drive.check_machine(tmp_path)
     monkeypatch.setattr(drive, "YOCTO_LOCALE", "C.UTF-8")
+    drive.check_machine(tmp_path / "not-there-yet")
     monkeypatch.setattr(drive, "YOCTO_GIB", 1e9)
     with pytest.raises(UserError, match="needs some"):
         drive.check_machine(tmp_path, disk=True)

@@ -123,10 +123,12 @@ def check_machine(folder: Path, *, disk: bool = False, rm_work: bool = False) ->
             f"BitBake needs the locale {YOCTO_LOCALE}, and this machine has none",
             hint=f"On Debian: echo '{YOCTO_LOCALE} UTF-8' >> /etc/locale.gen && locale-gen.",
         )
+    # Of a build that goes on, much is there already.
+    if not disk or (folder / "build/tmp").exists():
+        return
     needed = RM_WORK_GIB if rm_work else YOCTO_GIB
     free = shutil.disk_usage(folder).free / (1 << 30)
-    # Of a build that goes on, much is there already.
-    if disk and free < needed and not (folder / "build/tmp").exists():
+    if free < needed:
         raise UserError(
             f"a first build needs some {needed:.0f} GiB, and {free:.0f} are free",
             place=shown(folder),
@@ -175,16 +177,7 @@ def _note_changes(plan: Plan, report: Report) -> None:
     for name, one in plan.yocto.repositories.items():
         if one.folder is None:
             continue
-        words = [
-            "git",
-            "-C",
-            str(one.folder),
-            "status",
-            "--porcelain",
-            "--untracked-files=normal",
-            ".",
-        ]
-        done = run(words, check=False)
+        done = run(["git", "-C", one.folder, "status", "--porcelain", "."], check=False)
         if done.status == 0 and done.stdout:
             count = len(done.stdout.splitlines())
             what = f"{name}: {count} files in {shown(one.folder)} are not committed"
