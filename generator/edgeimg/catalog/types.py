@@ -91,16 +91,7 @@ class RuntimeYocto(Manifest):
     """The runtime in the yocto builder."""
 
     packageconfig: Word = Field(description="Of the recipe `edge-infer`; it names what it needs.")
-    recipe: Name | None = Field(
-        default=None, description="Our recipe of its wheel; absent: a layer's own, from source."
-    )
-    layers: tuple[Name, ...] = Field(default=(), description="Layers that it comes from.")
-    source_versions: dict[Name, Number] = Field(
-        default_factory=dict, description="Where a layer compiles it: its version by series."
-    )
-    architectures: tuple[Word, ...] = Field(
-        default=(), description="Where a layer compiles it: for these."
-    )
+    recipe: Name = Field(description="Our recipe of its wheel.")
 
 
 class Runtime(Manifest):

@@ -172,10 +172,8 @@ class YoctoLicense(Manifest):
 
 
 class YoctoBoardSeries(Manifest):
-    """The board in one Yocto series; what is absent is as in the others."""
+    """What one Yocto series adds to the board."""
 
-    layers: tuple[Name, ...] | None = Field(default=None, description="In place of the board's.")
-    conf: YoctoConf = Field(default_factory=dict, description="More lines of local.conf.")
     artefacts: tuple[Artefact, ...] = Field(default=(), description="More files to collect.")
 
 

@@ -160,7 +160,7 @@ def _with_yocto(
     catalog = load(chosen.catalog.file("catalog/yocto.yaml"), YoctoCatalog)
     series = choose_series(chosen, serves, catalog)
     glibc = catalog.series[series].glibc
-    runtime = plan_runtime(chosen, models, glibc, through, series)
+    runtime = plan_runtime(chosen, models, glibc, through)
     plan = plan_yocto(chosen, serves, catalog, series, runtime, features)
     return _Made(glibc=glibc, runtime=runtime, yocto=plan)
 

@@ -19,7 +19,6 @@ def plan_runtime(
     models: tuple[PlannedModel, ...],
     glibc: str,
     only: tuple[str, ...] = (),
-    series: str = "",
 ) -> PlannedRuntime:
     """Chooses the runtime, or takes the product's, and proves that it fits.
 
@@ -35,7 +34,7 @@ def plan_runtime(
     product, source = chosen.product, chosen.source
     place = source.place(("runtime",) if product.runtime else ("models",))
     if not product.runtime:
-        return _first_that_can(chosen, formats, glibc, only, series)
+        return _first_that_can(chosen, formats, glibc, only)
     _, runtime = chosen.catalog.load("runtime", product.runtime, Runtime, place=place)
     for model in models:
         if model.info.format not in runtime.formats:
@@ -45,11 +44,11 @@ def plan_runtime(
                 place=place,
                 hint="One runtime serves all models of a product.",
             )
-    return _release(chosen, runtime, glibc, series)
+    return _release(chosen, runtime, glibc)
 
 
 def _first_that_can(
-    chosen: Chosen, formats: set[str], glibc: str, only: tuple[str, ...], series: str
+    chosen: Chosen, formats: set[str], glibc: str, only: tuple[str, ...]
 ) -> PlannedRuntime:
     """The first that executes the models and can be had; else why the first cannot."""
     refusal: UserError | None = None
@@ -58,7 +57,7 @@ def _first_that_can(
         if not formats <= set(runtime.formats) or (only and name not in only):
             continue
         try:
-            return _release(chosen, runtime, glibc, series)
+            return _release(chosen, runtime, glibc)
         except UserError as error:
             refusal = refusal or error
     raise refusal or UserError(
@@ -68,7 +67,7 @@ def _first_that_can(
     )
 
 
-def _release(chosen: Chosen, runtime: Runtime, glibc: str, series: str) -> PlannedRuntime:
+def _release(chosen: Chosen, runtime: Runtime, glibc: str) -> PlannedRuntime:
     product, source, board = chosen.product, chosen.source, chosen.board
     builder = chosen.builder
     place = source.place(("runtime_version",) if product.runtime_version else ("runtime",))
@@ -87,7 +86,7 @@ def _release(chosen: Chosen, runtime: Runtime, glibc: str, series: str) -> Plann
     if builder == "debian":
         return _packaged(product, runtime, board, place)
     if builder == "yocto":
-        return _from_layer(product, runtime, board, series, place)
+        raise _nowhere(product, runtime, board, place)
     return _from_source(product, runtime, board, place)
 
 
@@ -126,21 +125,6 @@ def _from_source(product: Product, runtime: Runtime, board: Board, place: str) -
     return _planned(runtime, version, config=runtime.buildroot.config)
 
 
-def _from_layer(
-    product: Product, runtime: Runtime, board: Board, series: str, place: str
-) -> PlannedRuntime:
-    """As a Yocto layer compiles it."""
-    assert runtime.yocto is not None
-    version = runtime.yocto.source_versions.get(series)
-    if (
-        version is None
-        or board.architecture not in runtime.yocto.architectures
-        or product.runtime_version not in (None, version)
-    ):
-        raise _nowhere(product, runtime, board, place)
-    return _planned(runtime, version, yocto=runtime.yocto)
-
-
 def _refuse(runtime: Runtime, version: str, place: str) -> None:
     for refusal in runtime.refuse:
         if Version(version) in SpecifierSet(refusal.versions):
@@ -157,8 +141,6 @@ def _known(runtime: Runtime) -> str:
         versions += [one.version for one in runtime.debian.distribution.values()]
     if runtime.buildroot is not None and runtime.buildroot.source_version:
         versions.append(runtime.buildroot.source_version)
-    if runtime.yocto is not None:
-        versions += runtime.yocto.source_versions.values()
     return f"Versions of the catalogue: {', '.join(dict.fromkeys(versions))}."
 
 

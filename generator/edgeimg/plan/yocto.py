@@ -73,13 +73,11 @@ def plan_yocto(
     assert isinstance(of_series, YoctoBoardSeries)
     assert runtime.yocto is not None
     _refuse_kernel(chosen)
-    board_layers = serves.layers if of_series.layers is None else of_series.layers
-    wanted = (*catalog.layers, *board_layers, *runtime.yocto.layers)
+    wanted = (*catalog.layers, *serves.layers)
     repositories, collections = _repositories(chosen, catalog, series, wanted)
     recipes = [*RECIPES, runtime.yocto.recipe, *(one.yocto.recipe for one in features)]
     if product.yocto.golden:
         recipes.append(GOLDEN)
-    ours = (*catalog.layers, *runtime.yocto.layers)
     return YoctoPlan(
         series=series,
         release=catalog.series[series],
@@ -92,7 +90,7 @@ def plan_yocto(
             if name == "bitbake" or set(one.layers) & set(catalog.layers)
         ),
         own=tuple(product.yocto.layers),
-        depends=tuple(dict.fromkeys(collections[one] for one in ours)),
+        depends=tuple(dict.fromkeys(collections[one] for one in catalog.layers)),
         recipes=_recipes(chosen.catalog, [one for one in recipes if one]),
         packages=(*(name for one in features for name in one.yocto.packages), *product.packages),
         image_features=tuple(
@@ -100,7 +98,7 @@ def plan_yocto(
         ),
         conf={
             "all products": {**catalog.conf, **catalog.series[series].conf},
-            f"board {chosen.board.name}": {**serves.conf, **of_series.conf},
+            f"board {chosen.board.name}": serves.conf,
             **_accepted(chosen, serves),
             **{f"feature {one.name}": one.yocto.conf for one in features},
             **_of_product(product),

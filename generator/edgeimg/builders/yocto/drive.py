@@ -1,9 +1,7 @@
-"""Drives the emitted project through kas: shared folders, progress, and what came out."""
+"""Drives the emitted project through kas: shared folders, progress, and why it failed."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -14,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgeimg.builders.image import Image, plain_environment
+from edgeimg.builders.yocto.artefacts import collect
 from edgeimg.builders.yocto.events import EventLog, last_lines
-from edgeimg.builders.yocto.render import image_name
-from edgeimg.cache import Cache, write_atomic
+from edgeimg.cache import Cache
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 from edgeimg.events import Log, Report, Step
 from edgeimg.host import YOCTO_GIB, YOCTO_LOCALE, has_locale
@@ -78,7 +76,7 @@ def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
     check_machine(folder, disk=True, rm_work=plan.yocto.rm_work)
     _kas(plan, folder, ["build", "kas.yml", "--"], offline=offline, report=report)
     report(Step(name="images"))
-    return _collect(plan, folder)
+    return collect(plan, folder)
 
 
 def dry_run(plan: Plan, folder: Path, *, offline: bool, report: Report) -> None:
@@ -287,74 +285,3 @@ def _first_line(text: str) -> str:
     """The line that says what is wrong: after the words of the sanity checker, the first."""
     _, _, after = text.partition("potential problems / advisories:")
     return next((line.strip() for line in (after or text).splitlines() if line.strip()), text)
-
-
-def _collect(plan: Plan, folder: Path) -> Image:
-    """The artefacts, linked or copied to build/images/, with checksums and image.json.
-
-    Raises:
-        InternalError: one is missing.
-    """
-    assert plan.yocto is not None
-    deployed = folder / "build" / plan.yocto.deploy / "images" / plan.yocto.machine
-    images = folder / "build" / "images"
-    fresh = images.with_name("images.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    found: list[Path] = []
-    for pattern in (*plan.yocto.artefacts, "{image}*.manifest", "{image}*.spdx*"):
-        matching = sorted(deployed.glob(pattern.format(image=image_name(plan))))
-        # A name without the time of its making is a link to the one with it.
-        named = [path for path in matching if path.is_symlink()] or matching
-        if not named and pattern in plan.yocto.artefacts:
-            raise InternalError(
-                f"the build made no {pattern.format(image=image_name(plan))}",
-                place=shown(deployed),
-                hint="See the artefacts of the board's YAML.",
-            )
-        for path in named:
-            target = fresh / path.name
-            if not target.exists():
-                _take(path.resolve(), target)
-                found.append(target)
-    files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in found}
-    sums = "".join(f"{one['sha256']}  {name}\n" for name, one in sorted(files.items()))
-    write_atomic(fresh / "SHA256SUMS", sums.encode())
-    about = {
-        "product": plan.product,
-        "board": plan.board.name,
-        "machine": plan.yocto.machine,
-        "series": plan.yocto.series,
-        "runtime": f"{plan.runtime.name} {plan.runtime.version}",
-        "models": [model.name for model in plan.models],
-        "files": files,
-    }
-    write_atomic(fresh / "image.json", f"{json.dumps(about, indent=2)}\n".encode())
-    shutil.rmtree(images, ignore_errors=True)
-    fresh.rename(images)
-    main = images / found[0].name
-    return Image(
-        disk=main,
-        compressed=main,
-        kernel=None,
-        initrd=None,
-        root=None,
-        cmdline="",
-        shown=tuple((_what(path.name), images / path.name) for path in found),
-    )
-
-
-def _take(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def _what(name: str) -> str:
-    return "list of packages" if name.endswith(".manifest") else "artefact"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

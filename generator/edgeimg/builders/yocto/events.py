@@ -113,12 +113,6 @@ class EventLog:
     def _build(self, _: Any) -> None:
         self.report(Step(name="build"))
 
-    def _begin_shared(self, event: Any) -> None:
-        self._begin(event, "setscene")
-
-    def _begin_task(self, event: Any) -> None:
-        self._begin(event, "")
-
     def _failed_task(self, event: Any) -> None:
         self._end(event)
         recipe, _, task = str(event.taskstring).rpartition(":")
@@ -149,18 +143,18 @@ class EventLog:
                 text = text % arguments if arguments else text
             self.errors.append(text.strip())
 
-    def _begin(self, event: Any, kind: str) -> None:
+    def _begin(self, event: Any) -> None:
         recipe, _, task = str(event.taskstring).rpartition(":")
         self._running[str(event.taskstring)] = f"{_recipe(recipe)} {task.removeprefix('do_')}"
-        self._show(event, kind)
+        self._show(event)
 
     def _end(self, event: Any) -> None:
         self._running.pop(str(event.taskstring), None)
-        self._show(event, "")
+        self._show(event)
 
-    def _show(self, event: Any, kind: str) -> None:
+    def _show(self, event: Any) -> None:
         stats = event.stats
-        if kind or type(event).__name__.startswith("scene"):
+        if type(event).__name__.startswith("scene"):
             name = "shared state"
             done = stats.setscene_covered + stats.setscene_notcovered
             total = stats.setscene_total
@@ -181,10 +175,10 @@ TAKERS: dict[str, Callable[[EventLog, Any], None]] = {
     "TaskFailed": EventLog._log_of,
     "runQueueTaskCompleted": EventLog._end,
     "runQueueTaskFailed": EventLog._failed_task,
-    "runQueueTaskStarted": EventLog._begin_task,
+    "runQueueTaskStarted": EventLog._begin,
     "sceneQueueTaskCompleted": EventLog._end,
     "sceneQueueTaskFailed": EventLog._end,
-    "sceneQueueTaskStarted": EventLog._begin_shared,
+    "sceneQueueTaskStarted": EventLog._begin,
 }
 
 

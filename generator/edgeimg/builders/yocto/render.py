@@ -178,17 +178,18 @@ def _add_overlay(tree: Tree, plan: Plan) -> bool:
     images = f"{LAYER}/recipes-core/images"
     into = f"{images}/overlay"
     tree.copy_folder(plan.overlay, into, what="overlay", exact=True)
-    private = [path for path, one in tree.files.items() if isinstance(one, Copy) and one.private]
-    lines = [f"private {path.removeprefix(into)}\n" for path in private]
-    lines += [f"folder {path.removeprefix(into)}\n" for path in tree.empty]
-    # BitBake's checksums see neither modes nor the targets of links.
+    lines = [f"folder {path.removeprefix(into)}\n" for path in tree.empty]
     for path, one in tree.files.items():
         if not path.startswith(f"{into}/"):
             continue
         name = path.removeprefix(into)
+        # BitBake's checksums see neither modes nor the targets of links.
         if isinstance(one, Link):
             lines.append(f"link {name} -> {one.target}\n")
-        elif one.executable:
+            continue
+        if one.private:
+            lines.append(f"private {name}\n")
+        if one.executable:
             lines.append(f"executable {name}\n")
     tree.add(f"{images}/overlay.txt", Text(content="".join(sorted(lines))))
     return True
