@@ -5,6 +5,7 @@
 
 VENV ?= .venv
 PYTHON ?= python3
+EXTRA ?= dev
 BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 SOURCES := generator tests models

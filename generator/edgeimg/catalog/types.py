@@ -270,6 +270,36 @@ class AcceleratorBuildroot(Manifest):
     )
 
 
+class AcceleratorCompiler(Manifest):
+    """What compiles a model for the accelerator, on the host."""
+
+    module: Name = Field(description="A module of `edgeimg.prepare.compilers`.")
+    requirements: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._<>=!~,-]+$")], ...]
+    options: tuple[Word, ...] = Field(default=(), description="Handed to it before the model.")
+
+
+class Requirement(Manifest):
+    """What one release asks of another part."""
+
+    part: Name = Field(description="What is asked: `kernel`, `glibc`, a runtime, a CPU feature.")
+    versions: str = Field(description="Version specifier, such as `<6.12`; empty: it is there.")
+    why: Text = Field(description="Which of its parts asks, and why: `the driver needs ...`.")
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
+class AcceleratorRelease(Manifest):
+    """Versions of driver, firmware, library and compiler that belong together."""
+
+    version: Number
+    requires: tuple[Requirement, ...] = ()
+    compiler: AcceleratorCompiler | None = Field(
+        default=None, description="Absent: models are compiled elsewhere, or not at all."
+    )
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
 class Accelerator(Manifest):
     """NPU, TPU or GPU. Short of driver, library and adapter, `supported` is false."""
 
@@ -285,6 +315,7 @@ class Accelerator(Manifest):
         description="What the board must offer: a bus, such as `usb` or `pcie`, or the unit itself."
     )
     runtimes: tuple[Name, ...] = Field(default=(), description="Runtimes that can use it.")
+    releases: tuple[AcceleratorRelease, ...] = Field(default=(), description="Newest wanted first.")
     delegate: AcceleratorDelegate | None = None
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that a person must have accepted."

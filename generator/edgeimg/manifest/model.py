@@ -145,3 +145,8 @@ class Model(Manifest):
         min_length=1, description="Samples that the image is checked with."
     )
     tolerance: Tolerance = Field(default=Tolerance(), description="How close is right.")
+    compiled: dict[Name, InsidePath] = Field(
+        default_factory=dict,
+        description="By accelerator, the model as the vendor's compiler made it for that, where "
+        "none runs here; beside this manifest. The golden outputs are always those of `file`.",
+    )

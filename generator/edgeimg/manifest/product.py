@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
     AnyPath,
@@ -134,6 +134,29 @@ class AppGit(Manifest):
     revision: Commit = Field(description="Its commit.")
 
 
+VersionNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+
+
+class AcceleratorChoice(Manifest):
+    """What the models run on beside the CPU."""
+
+    name: Name
+    release: VersionNumber | None = Field(
+        default=None,
+        description="Which of the catalogue's releases; default: the first that fits.",
+    )
+    min_placement: float = Field(
+        default=100.0,
+        ge=0,
+        le=100,
+        description="Percent of a model's MACs that must run on it once it is compiled for it.",
+    )
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
 class App(Manifest):
     """An inference app of one's own in place of `edge-infer`."""
 
@@ -178,11 +201,19 @@ class Product(Manifest):
     runtime: Name | None = Field(
         default=None, description="What executes the models; default: the first that can."
     )
-    runtime_version: Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")] | None = (
-        Field(default=None, description="Version of the runtime; default: the catalogue's first.")
+    runtime_version: VersionNumber | None = Field(
+        default=None, description="Version of the runtime; default: the catalogue's first."
     )
-    accelerator: Name | None = Field(
-        default=None, description="What the models run on; default: the CPU."
+    accelerator: (
+        Annotated[
+            AcceleratorChoice,
+            BeforeValidator(_named, json_schema_input_type=Name | AcceleratorChoice),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="What the models run on, by name, or with what is asked of it; default: the "
+        "CPU.",
     )
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that you have read and accept, by name."

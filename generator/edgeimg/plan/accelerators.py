@@ -18,7 +18,9 @@ def choose_accelerator(chosen: Chosen) -> Accelerator | None:
     if product.accelerator is None:
         return None
     place = chosen.source.place(("accelerator",))
-    _, entry = chosen.catalog.load("accelerator", product.accelerator, Accelerator, place=place)
+    _, entry = chosen.catalog.load(
+        "accelerator", product.accelerator.name, Accelerator, place=place
+    )
     if not entry.supported:
         raise UserError(f"accelerator {entry.name} is not supported: {entry.reason}", place=place)
     if entry.needs not in chosen.board.offers:

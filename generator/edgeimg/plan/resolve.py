@@ -349,7 +349,7 @@ def _shadows(
     used += [("model", model) for model in product.models]
     used += [("feature", feature.name) for feature in features]
     if product.accelerator:
-        used.append(("accelerator", product.accelerator))
+        used.append(("accelerator", product.accelerator.name))
     used += [("file", "catalog/architectures.yaml"), ("file", f"catalog/{builder}.yaml")]
     found = [catalog.shadow(kind, name) for kind, name in used]
     return tuple(shadow for shadow in found if shadow)

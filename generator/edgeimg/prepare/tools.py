@@ -1,0 +1,60 @@
+"""Python tools that cannot live beside us: each in a virtual environment of its own, cached.
+
+A vendor's compiler wants the numpy of its time, and its version follows the board's
+firmware, not this program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgeimg.cache import Cache
+from edgeimg.errors import EdgeimgError, UserError
+from edgeimg.events import Report, Step
+from edgeimg.process import last_lines, run
+
+INSTALL_SECONDS = 1800.0
+_READY = "edgeimg-ready"
+
+
+def tool_python(
+    name: str, requirements: Sequence[str], cache: Cache, report: Report, *, place: str = ""
+) -> Path:
+    """The Python of an environment that holds the requirements; made when it is not there yet.
+
+    Args:
+        name: what people call the tool, for progress and errors.
+        requirements: as pip takes them, with versions.
+        place: where the tool was asked for, for errors.
+
+    Raises:
+        UserError: pip cannot install them.
+    """
+    words = [f"{sys.version_info[0]}.{sys.version_info[1]}", *requirements]
+    key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+    with cache.lock("tools", key):
+        folder = cache.folder("tools") / key
+        python = folder / "bin" / "python"
+        if (folder / _READY).exists():
+            # Used now: `edgeimg cache` forgets what was not used for long.
+            folder.touch()
+            return python
+        report(Step(name=f"install {name}", detail=" ".join(requirements)))
+        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
+        try:
+            run([sys.executable, "-m", "venv", folder], error=UserError)
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            run([*pip, *requirements], timeout=INSTALL_SECONDS, error=UserError)
+        except EdgeimgError as error:
+            raise UserError(
+                f"{name} cannot be installed ({' '.join(requirements)}): "
+                f"{last_lines(error.message, 1)}",
+                place=place,
+                hint="It is installed with this machine's pip: see that its index can be reached.",
+            ) from error
+        (folder / _READY).touch()
+        return python
