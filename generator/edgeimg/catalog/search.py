@@ -50,8 +50,11 @@ class Entry(Generic[T]):
         return self.source.path
 
     def place(self, *location: str | int) -> str:
-        """`file:line` of a value."""
-        return self.source.place(location).rpartition(":")[0]
+        """`file:line` of a value; what is shipped is named as it is in the sources."""
+        line = self.source.place(location).split(":")[-2:-1]
+        path, shipped = self.path.resolve(), data_root()
+        name = path.relative_to(shipped) if path.is_relative_to(shipped) else shown(path)
+        return ":".join([str(name), *line])
 
 
 @dataclass(frozen=True, kw_only=True)

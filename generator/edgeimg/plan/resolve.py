@@ -55,7 +55,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         UserErrors, UserError: what does not exist or does not fit, with places.
     """
     base = source.path.resolve().parent
-    catalog = Catalog(_catalogs(product, source))
+    catalog = Catalog(catalog_folders(product, source))
     errors: list[UserError] = []
     board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
     entry = _collect(errors, lambda: _board(catalog, board_path, product.board))
@@ -215,7 +215,8 @@ BUILDROOT_MIB = ESP_MIB + 2 * SLOT_MIB
 T = TypeVar("T")
 
 
-def _catalogs(product: Product, source: Source) -> list[tuple[str, Path]]:
+def catalog_folders(product: Product, source: Source) -> list[tuple[str, Path]]:
+    """The product's own catalogues: where each is named, and its folder."""
     base = source.path.resolve().parent
     places = [source.place(("catalogs", index)) for index in range(len(product.catalogs))]
     return [
