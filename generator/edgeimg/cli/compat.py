@@ -95,7 +95,7 @@ def _word(cell: Cell) -> str:
     """`yes` with the versions, or the verdict."""
     if cell.verdict == "yes":
         return cell.release or cell.runtime_version or "yes"
-    return {"no": "-", "unsupported": "not yet"}[cell.verdict]
+    return {"no": "no", "unsupported": "not yet"}[cell.verdict]
 
 
 def _rows(cells: Sequence[Cell]) -> dict[tuple[str, str, str], list[Cell]]:
@@ -126,14 +126,19 @@ def _overview(cells: Sequence[Cell]) -> None:
         ["board", "builder", "series", *(f"{one}, CPU" for one in runtimes), "accelerators"],
         drawn,
     )
-    print(
-        "\n`not yet`: the versions fit, but nothing here builds it. Why: edgeimg compat --board ..."
-    )
+    print("\nA version: that is taken. not yet: nothing speaks against it, but nothing builds it.")
+    print("Why: edgeimg compat --board NAME")
 
 
 def _reasons(cells: Sequence[Cell]) -> None:
+    # What is supported nowhere is told once.
+    nowhere = {
+        one.reason: None for one in cells if one.verdict == "unsupported" and not one.accelerator
+    }
     rows = []
     for one in cells:
+        if one.reason in nowhere:
+            continue
         runtime = f"{one.runtime} {one.runtime_version}".strip()
         unit = f"{one.accelerator} {one.release}".strip() or "CPU"
         where = f"{one.builder} {one.flavour}".strip()
@@ -142,6 +147,7 @@ def _reasons(cells: Sequence[Cell]) -> None:
             [one.board, where, runtime or "-", unit if one.flavour else "-", verdict, one.reason]
         )
     table("", ["board", "builder", "runtime", "on", "", "why"], rows)
+    print("\n" + "\n".join(nowhere))
 
 
 def _write(path: Path, cells: Sequence[Cell], models: Sequence[str]) -> None:

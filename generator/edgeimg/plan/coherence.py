@@ -62,6 +62,11 @@ class Candidate:
     needs: tuple[Need, ...] = ()
     gives: tuple[Fact, ...] = ()
 
+    def without(self, parts: Sequence[str]) -> Candidate:
+        """The same, asking nothing of these parts."""
+        kept = tuple(need for need in self.needs if need.part not in parts)
+        return Candidate(needs=kept, gives=self.gives)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Clash:

@@ -66,14 +66,23 @@ def choose_stack(catalog: Catalog, target: Target, wish: Wish) -> Stack:
     releases = _releases(accelerator, wish) if accelerator else ()
     through = accelerator.value.runtimes if accelerator else ()
     runtimes: tuple[RuntimeCandidate, ...] = ()
+    refusal: UserError | None = None
     if accelerator is None or through:
-        runtimes = _runtimes(catalog, target, wish, through)
-    slots = [[one.candidate for one in runtimes], [candidate for _, candidate in releases]]
-    filled = [slot for slot in slots if slot]
-    answer = solve(filled, target.facts, target.who)
+        try:
+            runtimes = _runtimes(catalog, target, wish, through)
+        except UserError as error:
+            refusal = error
+    # Without a runtime, what the accelerator asks of the rest is still worth telling.
+    slots = [
+        [one.candidate for one in runtimes],
+        [one.without(through if refusal else ()) for _, one in releases],
+    ]
+    answer = solve([slot for slot in slots if slot], target.facts, target.who)
     if not answer.fits:
         key = ("accelerator", "name") if accelerator else ("runtime",)
         raise Contradiction(answer.clashes, place=wish.place(*key))
+    if refusal is not None:
+        raise refusal
     chosen = list(answer.chosen)
     return Stack(
         runtime=runtimes[chosen.pop(0)].planned if runtimes else None,
