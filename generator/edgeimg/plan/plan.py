@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgeimg.catalog.search import Shadow
 from edgeimg.catalog.types import (
+    AcceleratorYocto,
     Architecture,
     BuildrootRelease,
     DebianDistribution,
@@ -139,6 +140,7 @@ class PlannedAccelerator:
     options: Mapping[str, str]
     config: Config
     fragment: Path | None
+    yocto: AcceleratorYocto | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

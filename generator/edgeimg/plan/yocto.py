@@ -6,14 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Feature, YoctoCatalog, YoctoLayer
+from edgeimg.catalog.types import AcceleratorYocto, Feature, YoctoCatalog, YoctoLayer
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.manifest.board import Unsupported, YoctoBoard, YoctoBoardSeries
 from edgeimg.manifest.load import is_file, shown, user_path
 from edgeimg.manifest.product import Product
 from edgeimg.plan.chosen import Chosen
-from edgeimg.plan.plan import PlannedRepository, PlannedRuntime, YoctoPlan
+from edgeimg.plan.plan import (
+    PlannedAccelerator,
+    PlannedRepository,
+    PlannedRuntime,
+    YoctoPlan,
+)
 
 # Of every product; a runtime adds its own.
 RECIPES = ("edge-infer", "edge-model")
@@ -60,7 +65,7 @@ def plan_yocto(
     serves: YoctoBoard,
     catalog: YoctoCatalog,
     series: str,
-    runtime: PlannedRuntime,
+    stack: tuple[PlannedRuntime, PlannedAccelerator | None],
     features: tuple[Feature, ...],
 ) -> YoctoPlan:
     """Everything that the emitted project names.
@@ -71,9 +76,11 @@ def plan_yocto(
     product = chosen.product
     of_series = serves.series[series]
     assert isinstance(of_series, YoctoBoardSeries)
+    runtime, accelerator = stack
     assert runtime.yocto is not None
+    added = (accelerator.yocto if accelerator else None) or AcceleratorYocto()
     _refuse_kernel(chosen)
-    wanted = (*catalog.layers, *serves.layers)
+    wanted = (*catalog.layers, *serves.layers, *added.layers)
     repositories, collections = _repositories(chosen, catalog, series, wanted)
     recipes = [*RECIPES, runtime.yocto.recipe, *(one.yocto.recipe for one in features)]
     if product.yocto.golden:
@@ -90,9 +97,15 @@ def plan_yocto(
             if name == "bitbake" or set(one.layers) & set(catalog.layers)
         ),
         own=tuple(product.yocto.layers),
-        depends=tuple(dict.fromkeys(collections[one] for one in catalog.layers)),
+        depends=tuple(
+            dict.fromkeys(collections[one] for one in (*catalog.layers, *added.layers))
+        ),
         recipes=_recipes(chosen.catalog, [one for one in recipes if one]),
-        packages=(*(name for one in features for name in one.yocto.packages), *product.packages),
+        packages=(
+            *added.packages,
+            *(name for one in features for name in one.yocto.packages),
+            *product.packages,
+        ),
         image_features=tuple(
             dict.fromkeys(name for one in features for name in one.yocto.image_features)
         ),
@@ -100,6 +113,7 @@ def plan_yocto(
             "all products": {**catalog.conf, **catalog.series[series].conf},
             f"board {chosen.board.name}": serves.conf,
             **_accepted(chosen, serves),
+            **({f"accelerator {accelerator.name}": added.conf} if accelerator else {}),
             **{f"feature {one.name}": one.yocto.conf for one in features},
             **_of_product(product),
         },
