@@ -10,6 +10,7 @@ import json
 import os
 import struct
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +77,7 @@ class App:
         )
 
 
-def _compile(arguments: list[str | Path]) -> None:
+def _compile(arguments: Sequence[str | Path]) -> None:
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -85,7 +86,9 @@ def _compile(arguments: list[str | Path]) -> None:
 def built() -> tuple[Path, Path]:
     """The app and the folder of the fake libraries, with sanitizers."""
     folders = [Path(one).resolve() for one in os.environ.get("TENSORRT_INCLUDE", "").split()]
-    where = {name: next((one for one in folders if (one / name).exists()), None) for name in HEADERS}
+    where = {
+        name: next((one for one in folders if (one / name).exists()), None) for name in HEADERS
+    }
     if missing := [name for name, folder in where.items() if folder is None]:
         pytest.skip(f"TENSORRT_INCLUDE names no folder that has {', '.join(missing)}")
     paths = {name: folder / name for name, folder in where.items() if folder is not None}
@@ -101,21 +104,24 @@ def built() -> tuple[Path, Path]:
         "fake_nvinfer.cc": ("libnvinfer.so", "libnvonnxparser.so"),
     }.items():
         first = folder / names[0]
-        options = [*sanitized, *include, f"-I{folder}", f"-Wl,-soname,{names[0]}"]
-        _compile(["g++", *options, HERE / source, "-o", first])
+        flags = [*sanitized, *include, f"-I{folder}", f"-Wl,-soname,{names[0]}"]
+        _compile(["g++", *flags, HERE / source, "-o", first])
         for other in names[1:]:
             (folder / other).unlink(missing_ok=True)
             (folder / other).symlink_to(names[0])
     build = WORK / "app"
-    _compile(
-        ["cmake", "-S", data("app"), "-B", build, "-G", "Ninja", "--fresh"]
-        + ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1"]
-        + ["-DEDGE_INFER_SANITIZE=ON", "-DEDGE_INFER_RUNTIME=tensorrt"]
-        + [f"-DEDGE_INFER_RUNTIME_LIBRARY={folder}/libnvinfer.so"]
-        + [f"-DTENSORRT_INCLUDE={paths['NvOnnxParser.h'].parent}"]
-        + [f"-DEDGE_INFER_RUNTIME_INCLUDE={paths['NvInfer.h'].parent}"]
-        + [f"-DCUDA_INCLUDE={paths['cuda_runtime_api.h'].parent}"]
-    )
+    options = {
+        "CMAKE_BUILD_TYPE": "Debug",
+        "CMAKE_CXX_FLAGS_DEBUG": "-O0 -g1",
+        "CUDA_INCLUDE": paths["cuda_runtime_api.h"].parent,
+        "EDGE_INFER_RUNTIME": "tensorrt",
+        "EDGE_INFER_RUNTIME_INCLUDE": paths["NvInfer.h"].parent,
+        "EDGE_INFER_RUNTIME_LIBRARY": folder / "libnvinfer.so",
+        "EDGE_INFER_SANITIZE": "ON",
+        "TENSORRT_INCLUDE": paths["NvOnnxParser.h"].parent,
+    }
+    settings = [f"-D{name}={value}" for name, value in options.items()]
+    _compile(["cmake", "-S", data("app"), "-B", build, "-G", "Ninja", "--fresh", *settings])
     _compile(["cmake", "--build", build, "--target", "edge-infer"])
     return build / "edge-infer", folder
 
@@ -190,9 +196,7 @@ def test_without_a_cache_it_runs(app: App) -> None:
         ({"kernels": "reference"}, "kernels: TensorRT has no reference kernels; use default"),
     ],
 )
-def test_what_cannot_work_is_one_line(
-    app: App, fakes: dict[str, str], message: str
-) -> None:
+def test_what_cannot_work_is_one_line(app: App, fakes: dict[str, str], message: str) -> None:
 
     done = app(**fakes)
     assert done.returncode == 2

@@ -235,6 +235,7 @@ class YoctoPlan:
         machine: MACHINE.
         repositories: name -> repository; BitBake and oe-core come first.
         base, own: of these, those of every build, and the product's.
+        needed: and those that our layer cannot do without.
         depends: collections that our layer depends on.
         recipes: our recipes, path in the layer -> folder.
         packages, image_features: what the image holds beside its base.
@@ -255,6 +256,7 @@ class YoctoPlan:
     repositories: Mapping[str, PlannedRepository]
     base: tuple[str, ...]
     own: tuple[str, ...]
+    needed: tuple[str, ...]
     depends: tuple[str, ...]
     recipes: Mapping[str, Path]
     packages: tuple[str, ...]

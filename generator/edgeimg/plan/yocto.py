@@ -80,7 +80,8 @@ def plan_yocto(
     assert runtime.yocto is not None
     added = (accelerator.yocto if accelerator else None) or AcceleratorYocto()
     _refuse_kernel(chosen)
-    wanted = (*catalog.layers, *serves.layers, *added.layers)
+    needed = (*catalog.layers, *added.layers)
+    wanted = (*needed, *serves.layers)
     repositories, collections = _repositories(chosen, catalog, series, wanted)
     recipes = [*RECIPES, runtime.yocto.recipe, *(one.yocto.recipe for one in features)]
     if product.yocto.golden:
@@ -91,15 +92,10 @@ def plan_yocto(
         all_series=tuple(sorted(catalog.series)),
         machine=_machine(chosen, serves),
         repositories=repositories,
-        base=tuple(
-            name
-            for name, one in catalog.repositories.items()
-            if name == "bitbake" or set(one.layers) & set(catalog.layers)
-        ),
+        base=("bitbake", *_with_layers(catalog, catalog.layers)),
         own=tuple(product.yocto.layers),
-        depends=tuple(
-            dict.fromkeys(collections[one] for one in (*catalog.layers, *added.layers))
-        ),
+        needed=_with_layers(catalog, needed),
+        depends=tuple(dict.fromkeys(collections[one] for one in needed)),
         recipes=_recipes(chosen.catalog, [one for one in recipes if one]),
         packages=(
             *added.packages,
@@ -125,6 +121,13 @@ def plan_yocto(
         flash=serves.flash,
         maintainer=product.yocto.maintainer
         or f"whoever keeps {product.name} <maintainers@{product.name}.example>",
+    )
+
+
+def _with_layers(catalog: YoctoCatalog, layers: Iterable[str]) -> tuple[str, ...]:
+    """The repositories that have one of these layers."""
+    return tuple(
+        name for name, one in catalog.repositories.items() if set(one.layers) & set(layers)
     )
 
 

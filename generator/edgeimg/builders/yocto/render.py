@@ -257,6 +257,7 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "environment": PASSED,
         "repositories": repositories,
         "base": base,
+        "needed": {name: repositories[name] for name in yocto.needed},
         "board_repositories": {
             name: one for name, one in repositories.items() if name not in {*base, *own}
         },

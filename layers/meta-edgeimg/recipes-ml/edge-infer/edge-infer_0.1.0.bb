@@ -24,9 +24,6 @@ PACKAGECONFIG[tensorrt] = "\
     tensorrt-core tensorrt-plugins-prebuilt cuda-cudart,\
     cuda-cudart tegra-libraries-cuda,,litert onnxruntime"
 
-# Its libraries are of one SoC.
-PACKAGE_ARCH = "${@bb.utils.contains('PACKAGECONFIG', 'tensorrt', '${MACHINE_ARCH}', '${TUNE_PKGARCH}', d)}"
-
 do_install:append() {
     install -d ${D}${nonarch_libdir}/edgeimg
     install -m 0755 ${S}/support/features ${S}/support/verify ${D}${nonarch_libdir}/edgeimg/
