@@ -181,9 +181,9 @@ std::vector<TensorSpec> InOrderOf(const std::vector<TensorSpec>& wanted,
     return std::find_if(wanted.begin(), wanted.end(),
                         [&spec](const TensorSpec& one) { return one.name == spec.name; });
   };
-  std::stable_sort(
-      found.begin(), found.end(),
-      [&place](const TensorSpec& a, const TensorSpec& b) { return place(a) < place(b); });
+  std::stable_sort(found.begin(), found.end(), [&place](const TensorSpec& a, const TensorSpec& b) {
+    return place(a) < place(b);
+  });
   return found;
 }
 
