@@ -63,7 +63,8 @@ std::optional<std::string> ReadEngine(const std::string& folder, const std::stri
   const int error = ReadFile(path, kMaxEngine, &contents);
   if (error == ENOENT) return std::nullopt;
   if (error == 0 && contents.size() > kHeader) {
-    const std::string_view engine = std::string_view(contents).substr(kHeader);
+    std::string_view engine = contents;
+    engine.remove_prefix(kHeader);
     if (contents.compare(0, kHeader, Header(AsBytes(engine))) == 0) {
       contents.erase(0, kHeader);
       return contents;
