@@ -2,7 +2,7 @@
 
 A folder of one's own (`catalogs:`, then `EDGEIMG_PATH`) has the same shape as
 the shipped data and wins by name: `boards/`, `models/`, `catalog/runtimes/`,
-`catalog/features/`, `catalog/accelerators/`.
+`catalog/features/`, `catalog/accelerators/`, `catalog/operators/`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ PATTERNS = {
     "runtime": ("catalog/runtimes/{name}.yaml",),
     "feature": ("catalog/features/{name}.yaml",),
     "accelerator": ("catalog/accelerators/{name}.yaml",),
+    "operators": ("catalog/operators/{name}.yaml",),
 }
 
 
@@ -88,6 +89,13 @@ class Catalog:
         """Names of all entries of that kind, sorted."""
         found = {path.stem for path in self._all(kind, "*")}
         return sorted(found)
+
+    def files(self, kind: str) -> list[Path]:
+        """Every entry of that kind that none of the same name hides, by name."""
+        found: dict[str, Path] = {}
+        for path in self._all(kind, "*"):
+            found.setdefault(path.stem, path)
+        return [found[name] for name in sorted(found)]
 
     def find(self, kind: str, name: str, *, place: str = "", base: Path | None = None) -> Path:
         """Path of the entry `name`, which may also be a path relative to `base`.

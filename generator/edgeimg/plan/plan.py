@@ -272,6 +272,7 @@ class Plan:
 
     Attributes:
         app_source: the app's source, unless it is fetched from `app_git`.
+        notes: what the user should know of it, one line each.
     """
 
     product: str
@@ -295,3 +296,4 @@ class Plan:
     buildroot: BuildrootPlan | None
     yocto: YoctoPlan | None
     shadows: tuple[Shadow, ...]
+    notes: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_bui
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
+from edgeimg.plan.fit import fit_operators
 from edgeimg.plan.models import plan_model
 from edgeimg.plan.plan import (
     BuildrootPlan,
@@ -84,6 +85,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         made = _with_yocto(chosen, serves, models, through, features[1])
     else:
         made = _with_buildroot(chosen, serves, models, through, accelerator, features[0])
+    runtime, notes = fit_operators(chosen, models, made.runtime)
     return Plan(
         product=product.name,
         summary=product.summary,
@@ -92,7 +94,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         architecture=_architecture(catalog, board, board_path),
         builder=builder,
         glibc=made.glibc,
-        runtime=made.runtime,
+        runtime=runtime,
         accelerator=accelerator,
         models=models,
         threads=product.threads,
@@ -105,7 +107,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         debian=made.debian,
         buildroot=made.buildroot,
         yocto=made.yocto,
-        shadows=_shadows(catalog, product, made.runtime, features[0], builder),
+        shadows=_shadows(catalog, product, runtime, features[0], builder),
+        notes=notes,
     )
 
 
