@@ -26,6 +26,7 @@ from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
 from edgeimg.plan.fit import fit_operators
+from edgeimg.plan.memory import fit_memory
 from edgeimg.plan.models import plan_model
 from edgeimg.plan.plan import (
     BuildrootPlan,
@@ -86,6 +87,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     else:
         made = _with_buildroot(chosen, serves, models, through, accelerator, features[0])
     runtime, notes = fit_operators(chosen, models, made.runtime)
+    notes += fit_memory(chosen, models, runtime)
     return Plan(
         product=product.name,
         summary=product.summary,
