@@ -75,11 +75,12 @@ def _host_of(catalog: Any, name: str | None, model_format: str) -> str:
 def _frames(
     model: PlannedModel, host: Host, inputs: list[Path], kernels: str
 ) -> list[dict[str, Any]]:
+    from edgeimg.manifest.load import shown
     from edgeimg.prepare.postprocess import answers
-    from edgeimg.prepare.preprocess import frame_bytes
+    from edgeimg.prepare.preprocess import frame_of
 
     paths = inputs or [sample.path for sample in model.samples]
-    fed = [frame_bytes(path, model.inputs) for path in paths]
+    fed = [frame_of(path.read_bytes(), model.inputs, place=shown(path)) for path in paths]
     made = host.run(
         model.path,
         model.info.sha256,

@@ -229,21 +229,25 @@ def _version_gap(
     name: str,
 ) -> Gap | None:
     """What is wrong with an operator's version, or that of its set."""
-    what = use.name if key == "operators" else f"opset {name}"
     if found is None:
         why = f"is not among the {key} of {_name(listed)}"
         return Gap(operator=name, why=why, place=shown(listed.source.path))
     place = listed.place(key, name)
     # Old files have no version, which is read as 0 or 1.
     version = max(use.version, 1)
-    if version > found.last or (version < found.first and key == "operators"):
-        why = f"is version {version}, and {_name(listed)} has {found.first} to {found.last}"
-        older = f"Export it with {what} {found.last} or older."
-        hint = older if version > found.last else "Export it anew."
-        return Gap(operator=what, why=why, place=place, hint=hint)
+    has = f"{_name(listed)} has {found.first} to {found.last}"
+    if key == "domains":
+        if version <= found.last:
+            return None
+        what = f"opset {version} of {name}"
+        hint = f"Export it with opset {found.last} or older."
+        return Gap(operator=what, why=f"is too new, and {has}", place=place, hint=hint)
+    if not found.first <= version <= found.last:
+        hint = f"Export it with {name} in version {found.last} or older, or anew."
+        return Gap(operator=name, why=f"is version {version}, and {has}", place=place, hint=hint)
     if found.reference is not None and version > found.reference:
         why = f"has no reference kernel in version {version}, in {_name(listed)}"
-        return Gap(operator=what, why=why, place=place, fatal=False)
+        return Gap(operator=name, why=why, place=place, fatal=False)
     return None
 
 
