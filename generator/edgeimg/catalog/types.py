@@ -113,6 +113,14 @@ class RuntimeYocto(Manifest):
     recipe: Name = Field(description="Our recipe of its wheel.")
 
 
+class MeasuredMemory(Manifest):
+    """RAM that a booted image was seen to need."""
+
+    mib: int = Field(gt=0, description="The least with which the smallest product works.")
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
 class Runtime(Manifest):
     """What executes models on the device."""
 
@@ -138,6 +146,9 @@ class Runtime(Manifest):
     )
     releases: tuple[Release, ...] = Field(default=(), description="Newest wanted first.")
     refuse: tuple[Refusal, ...] = Field(default=())
+    memory: dict[Name, MeasuredMemory] = Field(
+        default_factory=dict, description="By builder: kernel, system, runtime and the app."
+    )
     debian: RuntimeDebian | None = Field(default=None, description="Absent: not served.")
     buildroot: RuntimeBuildroot | None = Field(default=None, description="Absent: not served.")
     yocto: RuntimeYocto | None = Field(default=None, description="Absent: not served.")

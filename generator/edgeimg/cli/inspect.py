@@ -1,4 +1,4 @@
-"""model inspect: what a model file says of itself."""
+"""model inspect, coverage, run: what a model is, what executes it, and what it answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeimg.cli import options
+from edgeimg.cli import model_coverage, model_run, options
 from edgeimg.cli.draw import Drawer, Format, table
 
 if TYPE_CHECKING:
@@ -17,13 +17,9 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     models = typer.Typer(help="Look at model files.")
     models.command("inspect")(inspect)
+    models.command("coverage")(model_coverage.coverage)
+    models.command("run")(model_run.run)
     app.add_typer(models, name="model")
-    models.callback()(_group)
-
-
-def _group() -> None:
-    # A callback keeps `inspect` a verb of its own while it is the only one.
-    pass
 
 
 def inspect(
@@ -47,8 +43,11 @@ def _print(file: Path, info: ModelInfo) -> None:
     ]
     table("", ["", "name", "shape", "type", "quantization"], rows)
     print()
-    uses = [[use.name, str(use.version), str(use.count), f"{use.macs:,}"] for use in info.operators]
-    table("", ["operator", "version", "count", "MACs"], uses)
+    uses = [
+        [use.name, str(use.version), ", ".join(use.types), str(use.count), f"{use.macs:,}"]
+        for use in info.operators
+    ]
+    table("", ["operator", "version", "types", "count", "MACs"], uses)
     print()
     print(
         f"MACs {info.macs:,}; parameters {info.parameters:,}; "

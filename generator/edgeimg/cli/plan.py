@@ -41,6 +41,7 @@ def check(
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     models = ", ".join(one.name for one in plan.models)
+    _say_notes(plan)
     if output is Format.text:
         word = colored("ok", "green", sys.stdout)
         print(
@@ -55,8 +56,14 @@ def check(
             "models": [one.name for one in plan.models],
             "runtime": plan.runtime.name,
             "builder": plan.builder,
+            "notes": list(plan.notes),
         }
     )
+
+
+def _say_notes(plan: Plan) -> None:
+    for note in plan.notes:
+        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
 
 
 def show(
@@ -71,8 +78,9 @@ def show(
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     summary = _summary(plan)
+    _say_notes(plan)
     if output is Format.text:
-        shown = {key: value for key, value in summary.items() if key != "shadows"}
+        shown = {key: value for key, value in summary.items() if key not in ("shadows", "notes")}
         rows = [[key, _cell(value)] for key, value in shown.items() if value not in ("", [], {})]
         table(plan.product, ["what", "decision"], rows)
         for shadow in plan.shadows:
@@ -112,6 +120,7 @@ def _summary(plan: Plan) -> dict[str, Any]:
             {"kind": one.kind, "name": one.name, "used": one.used, "hidden": one.hidden}
             for one in plan.shadows
         ],
+        "notes": list(plan.notes),
     }
 
 

@@ -46,25 +46,46 @@ def tensor_bytes(kind: str, shape: Iterable[int]) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """One operator of a graph, with the keys of the tensors it reads and makes."""
+    """One operator of a graph, with the keys of the tensors it reads and makes.
+
+    `activations` are the (type, shape) of those that are not constants.
+    """
 
     name: str
     version: int
     macs: int
     reads: tuple[Hashable, ...]
     makes: tuple[Hashable, ...]
+    activations: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 def count_operators(operators: Iterable[Operator]) -> tuple[OperatorUse, ...]:
-    """The operators by name and version, sorted."""
-    found: dict[tuple[str, int], tuple[int, int]] = {}
+    """The operators by name, version and what they work on, sorted."""
+    found: dict[tuple[str, int, tuple[str, ...], bool, int], tuple[int, int]] = {}
     for operator in operators:
-        count, macs = found.get((operator.name, operator.version), (0, 0))
-        found[operator.name, operator.version] = (count + 1, macs + operator.macs)
+        key = (operator.name, operator.version, *_worked_on(operator))
+        count, macs = found.get(key, (0, 0))
+        found[key] = (count + 1, macs + operator.macs)
     return tuple(
-        OperatorUse(name=name, version=version, count=count, macs=macs)
-        for (name, version), (count, macs) in sorted(found.items())
+        OperatorUse(
+            name=name,
+            version=version,
+            count=count,
+            macs=macs,
+            types=types,
+            fixed=fixed,
+            batch=batch,
+        )
+        for (name, version, types, fixed, batch), (count, macs) in sorted(found.items())
     )
+
+
+def _worked_on(operator: Operator) -> tuple[tuple[str, ...], bool, int]:
+    """(types, fixed, batch) as `OperatorUse` has them."""
+    shapes = [shape for _, shape in operator.activations]
+    types = tuple(sorted({kind for kind, _ in operator.activations}))
+    fixed = all(size >= 0 for shape in shapes for size in shape[1:])
+    return types, fixed, max((elements(shape[:-3]) for shape in shapes), default=1)
 
 
 def peak_live_bytes(

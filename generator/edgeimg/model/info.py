@@ -43,7 +43,7 @@ class TensorInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorUse:
-    """One kind of operator in all graphs of the model.
+    """One kind of operator in all graphs of the model, on one kind of tensors.
 
     Attributes:
         name: `CONV_2D`, `Conv`; a custom operator's own name; with its domain for
@@ -51,12 +51,18 @@ class OperatorUse:
         version: of the operator (TFLite), or of its domain's operator set (ONNX).
         count: how many there are.
         macs: multiply-accumulates of all of them.
+        types: element types of what they read and make, constants aside; sorted.
+        fixed: whether all of these sizes are known; the first one, the batch, may be open.
+        batch: the largest product of the sizes before a tensor's last three; an open one is 1.
     """
 
     name: str
     version: int
     count: int
     macs: int
+    types: tuple[str, ...] = ()
+    fixed: bool = True
+    batch: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,7 @@ class ModelInfo:
         size: of the file, in bytes.
         inputs: in the file's order, without constants.
         outputs: in the file's order.
-        operators: sorted by name and version.
+        operators: sorted by name, version and types.
         macs: multiply-accumulates of one inference: convolutions, transposed and
             depthwise ones, matrix products. Others count 0; a dynamic dimension
             counts as 1, and the body of a loop or of a branch once.
@@ -102,10 +108,7 @@ class ModelInfo:
             "size": self.size,
             "inputs": [_tensor_to_json(tensor) for tensor in self.inputs],
             "outputs": [_tensor_to_json(tensor) for tensor in self.outputs],
-            "operators": [
-                {"name": use.name, "version": use.version, "count": use.count, "macs": use.macs}
-                for use in self.operators
-            ],
+            "operators": [{**vars(use), "types": list(use.types)} for use in self.operators],
             "macs": self.macs,
             "peak_live_bytes": self.peak_live_bytes,
             "parameters": self.parameters,
@@ -127,7 +130,9 @@ class ModelInfo:
             size=int(data["size"]),
             inputs=tuple(_tensor_from_json(tensor) for tensor in data["inputs"]),
             outputs=tuple(_tensor_from_json(tensor) for tensor in data["outputs"]),
-            operators=tuple(OperatorUse(**use) for use in data["operators"]),
+            operators=tuple(
+                OperatorUse(**{**use, "types": tuple(use["types"])}) for use in data["operators"]
+            ),
             macs=int(data["macs"]),
             peak_live_bytes=int(data["peak_live_bytes"]),
             parameters=int(data["parameters"]),

@@ -172,14 +172,19 @@ def _operators(
         shapes[constant.name] = TensorInfo(
             name=constant.name, type=_type(constant.data_type), shape=tuple(constant.dims)
         )
+    constants = {constant.name for constant in graph.initializer}
     for node in graph.node:
         domain = node.domain or "ai.onnx"
+        named = [name for name in (*node.input, *node.output) if name not in constants]
         yield Operator(
             name=node.op_type if domain == "ai.onnx" else f"{domain}.{node.op_type}",
             version=opsets.get(domain, 0),
             macs=_macs(node, shapes),
             reads=tuple(name for name in (*node.input, *_outer_names(node)) if name),
             makes=tuple(name for name in node.output if name),
+            activations=tuple(
+                (shapes[name].type, shapes[name].shape) for name in named if name in shapes
+            ),
         )
 
 

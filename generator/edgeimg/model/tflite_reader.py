@@ -212,6 +212,11 @@ class _Reader:
                     macs=_macs(name, operator, tensors, reads, makes),
                     reads=tuple(reads),
                     makes=(*makes, *scratch),
+                    activations=tuple(
+                        (tensors[each].type, tensors[each].signature)
+                        for each in (*reads, *makes)
+                        if not tensors[each].constant
+                    ),
                 )
             )
         return found

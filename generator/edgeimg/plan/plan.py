@@ -273,6 +273,7 @@ class Plan:
 
     Attributes:
         app_source: the app's source, unless it is fetched from `app_git`.
+        notes: what the user should know of it, one line each.
     """
 
     product: str
@@ -296,3 +297,4 @@ class Plan:
     buildroot: BuildrootPlan | None
     yocto: YoctoPlan | None
     shadows: tuple[Shadow, ...]
+    notes: tuple[str, ...] = ()

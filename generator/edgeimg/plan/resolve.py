@@ -26,6 +26,8 @@ from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.coherence import Fact
 from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
+from edgeimg.plan.fit import fit_operators
+from edgeimg.plan.memory import fit_memory
 from edgeimg.plan.models import plan_model
 from edgeimg.plan.plan import (
     BuildrootPlan,
@@ -83,6 +85,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         made = _with_yocto(chosen, serves, models, features[1])
     else:
         made = _with_buildroot(chosen, serves, models, features[0])
+    runtime, notes = fit_operators(chosen, models, made.runtime)
+    notes += fit_memory(chosen, models, runtime)
     return Plan(
         product=product.name,
         summary=product.summary,
@@ -91,7 +95,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         architecture=_architecture(catalog, board, board_path),
         builder=builder,
         glibc=made.glibc,
-        runtime=made.runtime,
+        runtime=runtime,
         accelerator=made.accelerator,
         models=models,
         threads=product.threads,
@@ -104,7 +108,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         debian=made.debian,
         buildroot=made.buildroot,
         yocto=made.yocto,
-        shadows=_shadows(catalog, product, made.runtime, features[0], builder),
+        shadows=_shadows(catalog, product, runtime, features[0], builder),
+        notes=notes,
     )
 
 
