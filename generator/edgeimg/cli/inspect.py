@@ -51,12 +51,19 @@ def _print(file: Path, info: ModelInfo) -> None:
     table("", ["operator", "version", "count", "MACs"], uses)
     print()
     print(
-        f"MACs {info.macs:,}; parameters {info.parameters:,}; "
+        f"MACs {info.macs:,}; parameters {info.parameters:,} ({_parameters(info)}); "
         f"peak of live tensors {info.peak_live_bytes:,} bytes"
         + (f"; opset {info.opset}" if info.opset else "")
     )
     for key, value in sorted(info.metadata.items()):
         print(f"{key}: {value}")
+
+
+def _parameters(info: ModelInfo) -> str:
+    """Their types, and how many are zero: a pruned model has many of these."""
+    types = sorted(info.parameter_types.items(), key=lambda one: -one[1])
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in types)
+    return f"{kinds}; {info.sparsity:.1%} zero" if kinds else "none"
 
 
 def _row(kind: str, tensor: TensorInfo) -> list[str]:

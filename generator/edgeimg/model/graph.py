@@ -45,6 +45,49 @@ def tensor_bytes(kind: str, shape: Iterable[int]) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Elements of the constants: all, by type, and those that are zero."""
+
+    count: int
+    types: Mapping[str, int]
+    zeros: int
+
+
+def count_parameters(constants: Iterable[tuple[str, int, int | None]]) -> Parameters:
+    """Of constants as (type, elements, how many are not zero if that is known)."""
+    types: dict[str, int] = {}
+    zeros = 0
+    for kind, count, nonzero in constants:
+        if count:
+            types[kind] = types.get(kind, 0) + count
+            zeros += 0 if nonzero is None else max(0, count - nonzero)
+    return Parameters(count=sum(types.values()), types=types, zeros=zeros)
+
+
+def count_nonzero(data: bytes, kind: str, count: int | None, zero: int = 0) -> int | None:
+    """How many elements of a constant's bytes are not zero; None where that is not known.
+
+    Args:
+        count: how many elements there must be; None for any number.
+        zero: the integer that stands for zero.
+    """
+    import numpy as np
+
+    if kind in ("int4", "uint4"):
+        pairs = np.frombuffer(data, np.uint8)
+        values = np.stack([pairs & 15, pairs >> 4], axis=1).reshape(-1)[:count]
+        zero &= 15
+    elif kind in ("float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64"):
+        size = np.dtype(kind).itemsize
+        values = np.frombuffer(data[: len(data) // size * size], f"<{np.dtype(kind).str[1:]}")
+    else:
+        return None
+    if count is not None and len(values) != count:
+        return None
+    return int(np.count_nonzero(values != zero))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operator:
     """One operator of a graph, with the keys of the tensors it reads and makes."""
 

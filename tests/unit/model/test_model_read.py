@@ -180,9 +180,10 @@ def test_the_cache_is_only_used_when_it_fits(
     for junk in (b"", b"{", b"[]", b'{"version": 1, "loaded": true, "info": {}}', b"\xff"):
         entry.write_bytes(junk)
         assert read_model(path, cache_dir=tmp_path) == lax
-    entry.write_bytes(entry.read_bytes().replace(b'"version": 1,', b'"version": 0,', 1))
+    current = f'"version": {reading.CACHE_VERSION},'.encode()
+    entry.write_bytes(entry.read_bytes().replace(current, b'"version": 0,', 1))
     assert read_model(path, cache_dir=tmp_path) == lax
-    monkeypatch.setattr(reading, "CACHE_VERSION", 2)
+    monkeypatch.setattr(reading, "CACHE_VERSION", reading.CACHE_VERSION + 1)
     assert read_model(path, cache_dir=tmp_path) == lax
 
 
