@@ -94,6 +94,16 @@ class RuntimeYocto(Manifest):
     recipe: Name = Field(description="Our recipe of its wheel.")
 
 
+class Quantizer(Manifest):
+    """What makes an integer model of a float one, on the host."""
+
+    module: Name = Field(description="A module of `edgeimg.prepare.quantizers`.")
+    requirements: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._<>=!~,-]+$")], ...]
+    kinds: tuple[Literal["static", "dynamic", "weights"], ...]
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
 class Runtime(Manifest):
     """What executes models on the device."""
 
@@ -111,6 +121,7 @@ class Runtime(Manifest):
     package: Word = Field(description="The Python package of the host interpreter and the wheels.")
     releases: tuple[Release, ...] = Field(default=(), description="Newest wanted first.")
     refuse: tuple[Refusal, ...] = Field(default=())
+    quantizer: Quantizer | None = Field(default=None, description="Absent: there is none.")
     debian: RuntimeDebian | None = Field(default=None, description="Absent: not served.")
     buildroot: RuntimeBuildroot | None = Field(default=None, description="Absent: not served.")
     yocto: RuntimeYocto | None = Field(default=None, description="Absent: not served.")

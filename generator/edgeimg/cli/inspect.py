@@ -9,21 +9,17 @@ import typer
 
 from edgeimg.cli import options
 from edgeimg.cli.draw import Drawer, Format, table
+from edgeimg.cli.quantize import quantize
 
 if TYPE_CHECKING:
     from edgeimg.model.info import ModelInfo, TensorInfo
 
 
 def add_to(app: typer.Typer) -> None:
-    models = typer.Typer(help="Look at model files.")
+    models = typer.Typer(help="Look at model files, quantize them.")
     models.command("inspect")(inspect)
+    models.command("quantize")(quantize)
     app.add_typer(models, name="model")
-    models.callback()(_group)
-
-
-def _group() -> None:
-    # A callback keeps `inspect` a verb of its own while it is the only one.
-    pass
 
 
 def inspect(

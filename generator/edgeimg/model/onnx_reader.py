@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 TYPES = {"float": "float32", "double": "float64"}
 CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}  # where the weights are
 PRODUCTS = {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
+# Where a quantized operator has its weights, and where their zero point.
+ZERO_POINTS = {
+    "ConvInteger": (1, 3),
+    "DequantizeLinear": (0, 2),
+    "MatMulInteger": (1, 3),
+    "QLinearConv": (3, 5),
+    "QLinearMatMul": (3, 5),
+}
 NOT_PARAMETERS = {"bool", "int64", "string"}  # shapes, axes, masks
 UNKNOWN_SHAPE = (-1,)
 LARGE_CONSTANT = 1024  # elements; smaller ones may be shapes, which inference needs
@@ -115,9 +123,10 @@ def _zero_points(graph: onnx.GraphProto) -> dict[str, int]:
     small = {one.name: one for one in graph.initializer if elements(one.dims) == 1}
     found = {}
     for node in graph.node:
-        if node.op_type == "DequantizeLinear" and len(node.input) == 3 and node.input[2] in small:
-            value = package().numpy_helper.to_array(small[node.input[2]])
-            found[node.input[0]] = int(value.reshape(-1)[0])
+        weights, zero = ZERO_POINTS.get(node.op_type, (0, len(node.input)))
+        if zero < len(node.input) and node.input[zero] in small:
+            value = package().numpy_helper.to_array(small[node.input[zero]])
+            found[node.input[weights]] = int(value.reshape(-1)[0])
     return found
 
 
