@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeimg.cli import options
+from edgeimg.cli.bench import bench
 from edgeimg.cli.draw import Drawer, Format, table
 from edgeimg.cli.quantize import quantize
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
-    models = typer.Typer(help="Look at model files, quantize them.")
+    models = typer.Typer(help="Look at model files, quantize and measure them.")
     models.command("inspect")(inspect)
     models.command("quantize")(quantize)
+    models.command("bench")(bench)
     app.add_typer(models, name="model")
 
 
