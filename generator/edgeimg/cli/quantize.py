@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from edgeimg.prepare.quantize import Quantized
 
 
+FEW = 100  # samples
+
+
 class Kind(StrEnum):
     """What becomes integers."""
 
@@ -87,12 +90,14 @@ def _refusal(plan: QuantizationPlan, made: Quantized) -> UserError | None:
     drop = made.agreement.drop
     if drop is None or drop <= plan.max_drop:
         return None
-    what = "accuracy falls" if made.agreement.labelled else "answers differ from the original's"
+    hint = "Train it with quantization in mind; see docs/quantize.md."
+    if plan.kind == "static":
+        hint = "Give more `calibration` samples like those of the device, or try --kind dynamic."
     return UserError(
-        f"{what} by {drop:.1f} percentage points, and {plan.max_drop:g} are allowed: "
+        f"accuracy falls by {drop:.1f} percentage points, and {plan.max_drop:g} are allowed: "
         "nothing is written",
         place=shown(plan.model.manifest),
-        hint="Give more `calibration` samples like those of the device, or try --kind dynamic.",
+        hint=hint,
     )
 
 
@@ -109,14 +114,19 @@ def _warnings(plan: QuantizationPlan, made: Quantized) -> list[str]:
             "no output has top_k, so that there is no answer to be right or wrong: judge the "
             "largest difference yourself"
         )
-    elif not agreement.labelled:
-        found.append("no sample has a label: the original's answers are taken for right")
-    count = agreement.labelled or agreement.samples
-    if agreement.drop is not None and count < 100:
-        one = 100 / count
-        found.append(f"{count} samples prove little: one answer is {one:.1f} percentage points")
-    if plan.kind == "static" and len(plan.calibration) < 100:
-        found.append(f"{len(plan.calibration)} calibration samples; some hundred are usual")
+    elif agreement.labelled < agreement.samples:
+        unknown = agreement.samples - agreement.labelled
+        found.append(
+            f"{unknown} of {agreement.samples} samples have no label: there the original's "
+            "answer is taken for right"
+        )
+    if agreement.drop is not None and agreement.samples < FEW:
+        one = 100 / agreement.samples
+        found.append(
+            f"judged on {agreement.samples} samples only: one answer is {one:.1f} percentage points"
+        )
+    if plan.kind == "static" and len(plan.calibration) < FEW:
+        found.append(f"calibrated with {len(plan.calibration)} only; some hundred are usual")
     return found
 
 
@@ -140,7 +150,7 @@ def _print(plan: QuantizationPlan, made: Quantized) -> None:
             ]
         )
     if agreement.ranked:
-        rows.append(["same answer", "", f"{agreement.agreeing}/{agreement.samples}"])
+        rows.append(["the original's answer", "", f"{agreement.agreeing}/{agreement.samples}"])
     rows.append(["largest difference", "", f"{agreement.difference:.1%} of the largest value"])
     table(f"{plan.model.name}, {plan.kind}", ["", "before", "after"], rows)
     for text in _warnings(plan, made):

@@ -67,6 +67,8 @@ def bench_host(
         UserError: a sample is broken, or the interpreter does not take a model or a setting.
         InternalError: it crashed.
     """
+    for setting in settings:
+        host.check(setting.kernels)
     report(Step(name="measure", detail=f"{host.package} {host.version}"))
     total, done = len(models) * len(settings), 0
     for model in models:

@@ -24,8 +24,8 @@ MARK = "# Made by `edgeimg model quantize`"
 SUFFIXES = {"static": "int8", "dynamic": "dynamic", "weights": "weights"}
 # Not of use for a model that is quantized, or of another file.
 DROPPED = ("calibration", "evaluation", "max_accuracy_drop", "compiled")
-# What a float output of an integer model may be off, as a share of the largest value:
-# a few steps of 8 bits, since kernels round otherwise on another CPU.
+# What a float output of a model that computes with integers may be off, as a share of the
+# largest value: a few steps of 8 bits, since kernels round otherwise on another CPU.
 STEPS = 0.02
 MAX_NAME = 64
 
@@ -151,7 +151,8 @@ def manifest_text(plan: QuantizationPlan, model: PlannedModel, place: Place) -> 
     ):
         for entry in words.get(key, ()):
             entry["name"] = _renamed(entry["name"], before, after)
-    if any(tensor.type.startswith("float") for tensor in model.info.outputs):
+    floats = any(tensor.type.startswith("float") for tensor in model.info.outputs)
+    if floats and plan.kind != "weights":
         relative = max(STEPS, plan.manifest.tolerance.relative)
         words["tolerance"] = {**words.get("tolerance", {}), "relative": relative}
     text: str = yaml.safe_dump(words, sort_keys=False, allow_unicode=True, width=96)

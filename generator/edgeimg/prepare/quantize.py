@@ -35,30 +35,29 @@ class Agreement:
     """How two models answer the same samples.
 
     Attributes:
-        labelled: samples whose truth is known; `before` and `after` are right on so many.
         ranked: whether there is an answer, which is the largest value of an output.
+        labelled: samples with an answer whose truth is known; `before` and `after` are right
+            on so many of them.
         agreeing: samples that both give the same answer to.
+        lost: samples that the original answers right and the other does not, less those the
+            other way round; without a label, the original is right.
         difference: the largest difference of two output values, as a share of the largest
             absolute value that the original gave at that output.
     """
 
     samples: int
+    ranked: bool
     labelled: int
     before: int
     after: int
-    ranked: bool
     agreeing: int
+    lost: int
     difference: float
 
     @property
     def drop(self) -> float | None:
-        """Percentage points of accuracy lost; without labels the original is the truth.
-
-        None where there is no answer to be right or wrong.
-        """
-        if self.labelled:
-            return 100 * (self.before - self.after) / self.labelled
-        return 100 * (1 - self.agreeing / self.samples) if self.ranked else None
+        """Percentage points of accuracy lost; None where there is no answer."""
+        return 100 * self.lost / self.samples if self.ranked else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +159,7 @@ def _compare(
     report: Report,
 ) -> Agreement:
     ranked = next((i for i, one in enumerate(before.outputs) if one.top_k > 0), None)
-    labelled = right_before = right_after = agreeing = 0
+    labelled = right_before = right_after = agreeing = lost = 0
     worst, largest = [0.0] * len(before.outputs), [0.0] * len(before.outputs)
     pairs = zip(_answers(host, before, samples), _answers(host, after, samples), strict=True)
     for done, (sample, (old, new)) in enumerate(zip(samples, pairs, strict=True)):
@@ -173,6 +172,8 @@ def _compare(
             was = answer_of(old[ranked], before.outputs[ranked])
             now = answer_of(new[ranked], after.outputs[ranked])
             agreeing += was == now
+            truth = was if sample.label is None else sample.label
+            lost += (was == truth) - (now == truth)
             if sample.label is not None:
                 labelled += 1
                 right_before += was == sample.label
@@ -181,11 +182,12 @@ def _compare(
     shares = [a / b if b else a for a, b in zip(worst, largest, strict=True)]
     return Agreement(
         samples=len(samples),
+        ranked=ranked is not None,
         labelled=labelled,
         before=right_before,
         after=right_after,
-        ranked=ranked is not None,
         agreeing=agreeing,
+        lost=lost,
         difference=max(shares, default=0.0),
     )
 

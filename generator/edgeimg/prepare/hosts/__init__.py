@@ -140,7 +140,7 @@ class Host:
             UserError: the interpreter does not take the model, or has no such mode.
             InternalError: it crashed, or took too long.
         """
-        self._check(mode)
+        self.check(mode)
         loaded = Load(
             path=model, sha256=sha256, inputs=tuple(inputs), outputs=tuple(outputs), mode=mode
         )
@@ -163,7 +163,7 @@ class Host:
             UserError, InternalError: as `run`.
         """
         for model in models:
-            self._check(model.mode)
+            self.check(model.mode)
         told, _ = self._ask(models, frames, {"iterations": iterations, "seconds": seconds})
         times = tuple(
             Times(load_ms=run["load_ms"], first_ms=run["first_ms"], times_ms=tuple(run["times_ms"]))
@@ -171,7 +171,8 @@ class Host:
         )
         return times, int(told["memory_kib"])
 
-    def _check(self, mode: str) -> None:
+    def check(self, mode: str) -> None:
+        """Raises UserError when it has no such kernels."""
         if mode not in self.modes:
             raise UserError(
                 f"the host interpreter {self.name} has no {mode} kernels",
