@@ -6,8 +6,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
+from typing import Any
 
 from edgeimg.model.info import OperatorUse
+
+CHUNK = 1 << 20  # elements that are compared at a time
 
 TYPE_BITS: Mapping[str, int] = {
     "bfloat16": 16,
@@ -64,10 +67,11 @@ def count_parameters(constants: Iterable[tuple[str, int, int | None]]) -> Parame
     return Parameters(count=sum(types.values()), types=types, zeros=zeros)
 
 
-def count_nonzero(data: bytes, kind: str, count: int | None, zero: int = 0) -> int | None:
+def count_nonzero(data: Any, kind: str, count: int | None, zero: int = 0) -> int | None:
     """How many elements of a constant's bytes are not zero; None where that is not known.
 
     Args:
+        data: bytes, or what is seen as bytes.
         count: how many elements there must be; None for any number.
         zero: the integer that stands for zero.
     """
@@ -79,12 +83,18 @@ def count_nonzero(data: bytes, kind: str, count: int | None, zero: int = 0) -> i
         zero &= 15
     elif kind in ("float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64"):
         size = np.dtype(kind).itemsize
-        values = np.frombuffer(data[: len(data) // size * size], f"<{np.dtype(kind).str[1:]}")
+        values = np.frombuffer(data, f"<{np.dtype(kind).str[1:]}", len(data) // size)
     else:
         return None
     if count is not None and len(values) != count:
         return None
-    return int(np.count_nonzero(values != zero))
+    return count_others(values, zero)
+
+
+def count_others(values: Any, zero: int) -> int:
+    """How many elements of a flat array are not `zero`; takes little memory beside it."""
+    parts = (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+    return sum(int((part != zero).sum()) for part in parts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from edgeimg.model.graph import (
     Operator,
     Parameters,
     count_operators,
+    count_others,
     count_parameters,
     elements,
     peak_live_bytes,
@@ -137,7 +138,7 @@ def _weight(constant: onnx.TensorProto, zero_point: int) -> tuple[str, int, int 
     held = None
     if kind in TYPE_BITS and TYPE_BITS[kind] >= 8 and kind != "bfloat16":
         values = package().numpy_helper.to_array(constant)
-        held = int((values != zero_point).sum())
+        held = count_others(values.reshape(-1), zero_point)
     return kind, count, held
 
 

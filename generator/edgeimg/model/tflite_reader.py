@@ -191,12 +191,13 @@ class _Reader:
         """How many elements of a constant are not zero; None where that is not known."""
         content = self.model.Buffers(tensor.buffer)
         start, size = content.Offset(), content.Size()
-        data = content.DataAsNumpy() if content.DataLength() else self.data[start : start + size]
+        outside = memoryview(self.data)[start : start + size]
+        data = content.DataAsNumpy() if content.DataLength() else outside
         # A sparse tensor holds only the blocks that are not all zero.
         packed = None if tensor.table.Sparsity() is not None else elements(tensor.shape)
         table = tensor.table.Quantization()
         zero = int(table.ZeroPoint(0)) if table is not None and table.ZeroPointLength() else 0
-        return count_nonzero(bytes(data), tensor.type, packed, zero)
+        return count_nonzero(data, tensor.type, packed, zero)
 
     def indices(self, table: Any, field: str, count: int) -> list[int]:
         """A vector of indices of `count` tensors, without the -1 of optional ones."""

@@ -69,6 +69,8 @@ def place_for(plan: QuantizationPlan, folder: Path | None) -> Place:
         copies=chosen.resolve() != beside,
     )
     _check_ours(place)
+    for name in _companions(plan.manifest) if place.copies else ():
+        _check_same(beside / name, chosen / name)
     return place
 
 
@@ -103,13 +105,13 @@ def write_quantized(plan: QuantizationPlan, quantized: Quantized, place: Place) 
     """Write the model, and then the manifest that names it.
 
     Raises:
-        UserError: a file cannot be written, or is in the way.
+        UserError: a file cannot be written.
     """
-    folder = place.manifest.parent
+    folder, beside = place.manifest.parent, plan.model.manifest.resolve().parent
     try:
         if place.copies:
             for name in _companions(plan.manifest):
-                _copy(plan.model.manifest.resolve().parent / name, folder / name)
+                write_atomic(folder / name, (beside / name).read_bytes())
         write_atomic(place.model, quantized.data)
         write_atomic(place.manifest, manifest_text(plan, quantized.model, place).encode())
     except OSError as error:
@@ -124,15 +126,13 @@ def _companions(manifest: Model) -> list[str]:
     return sorted({*labels, *(sample.file for sample in manifest.samples)})
 
 
-def _copy(source: Path, target: Path) -> None:
-    data = source.read_bytes()
-    if target.exists() and target.read_bytes() != data:
+def _check_same(source: Path, target: Path) -> None:
+    if target.exists() and (not target.is_file() or _digest(target) != _digest(source)):
         raise UserError(
             "exists already, with other content",
             place=shown(target),
             hint="Name another folder with -o.",
         )
-    write_atomic(target, data)
 
 
 def manifest_text(plan: QuantizationPlan, model: PlannedModel, place: Place) -> str:
