@@ -122,7 +122,14 @@ def bench_device(
             )
         for setting in settings:
             words = ["edge-infer", "--config", f"/etc/edge-infer/{model.name}.json", "--benchmark"]
-            words += ["--iterations", str(iterations), "--kernels", setting.kernels]
+            words += [
+                "--input",
+                model.image_samples,
+                "--iterations",
+                str(iterations),
+                "--kernels",
+                setting.kernels,
+            ]
             words += ["--threads", str(setting.threads)]
             ran = _ssh(target, words, time_limit)
             done += 1

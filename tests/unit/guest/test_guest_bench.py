@@ -155,8 +155,8 @@ def test_a_device_measures_through_ssh(tmp_path: Path, monkeypatch: pytest.Monke
         assert "BatchMode=yes" in call and "StrictHostKeyChecking=yes" in call
         assert call[-7:-1] == ["-p", "2222", "-l", "root", "--", "pi"]
     assert calls[1][-1] == (
-        "edge-infer --config /etc/edge-infer/toy.json --benchmark --iterations 50 "
-        "--kernels default --threads 2"
+        "edge-infer --config /etc/edge-infer/toy.json --benchmark "
+        f"--input {SHARE}/samples --iterations 50 --kernels default --threads 2"
     )
 
 
