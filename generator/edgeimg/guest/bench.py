@@ -121,15 +121,9 @@ def bench_device(
                 hint="Build an image of this model and write it to the device.",
             )
         for setting in settings:
-            words = ["edge-infer", "--config", f"/etc/edge-infer/{model.name}.json", "--benchmark"]
-            words += [
-                "--input",
-                model.image_samples,
-                "--iterations",
-                str(iterations),
-                "--kernels",
-                setting.kernels,
-            ]
+            words = ["edge-infer", "--config", f"/etc/edge-infer/{model.name}.json"]
+            words += ["--benchmark", "--input", model.image_samples]
+            words += ["--iterations", str(iterations), "--kernels", setting.kernels]
             words += ["--threads", str(setting.threads)]
             ran = _ssh(target, words, time_limit)
             done += 1
