@@ -63,7 +63,7 @@ def quantize(
     from edgeimg.prepare.quantize import quantize_model
 
     cache, catalog = Cache(), Catalog()
-    path = catalog.find("model", model, place="model quantize")
+    path = catalog.find("model", model)
     plan = plan_quantization(path, catalog, kind.value, max_accuracy_drop, cache.folder("models"))
     place = place_for(plan, into)
     with Drawer(output) as drawer:

@@ -138,12 +138,16 @@ def _check_same(source: Path, target: Path) -> None:
 def manifest_text(plan: QuantizationPlan, model: PlannedModel, place: Place) -> str:
     """The manifest of the quantized model."""
     words: dict[str, Any] = plan.manifest.model_dump(mode="json", exclude_unset=True)
-    words = {key: value for key, value in words.items() if key not in DROPPED}
-    words |= {
+    first = {
+        "version": words["version"],
         "name": place.name,
+        "summary": words["summary"],
+        "license": words["license"],
         "file": place.model.name,
         "sha256": model.info.sha256,
     }
+    others = {key: value for key, value in words.items() if key not in (*DROPPED, *first)}
+    words = {**first, **others}
     old = plan.model.info
     for key, before, after in (
         ("inputs", old.inputs, model.info.inputs),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeimg.cache import Cache
-from edgeimg.errors import InternalError
+from edgeimg.errors import InternalError, UserError
 from edgeimg.events import Progress, Report, Step
 from edgeimg.manifest.load import shown
-from edgeimg.model.info import TensorInfo
+from edgeimg.model.info import ModelInfo, TensorInfo
 from edgeimg.model.read import read_model
 from edgeimg.plan.plan import PlannedModel, PlannedSample
 from edgeimg.plan.quantization import QuantizationPlan
@@ -127,6 +127,12 @@ def _planned(original: PlannedModel, path: Path) -> PlannedModel:
             "the quantized model has other inputs or outputs than the original",
             place=shown(original.path),
         )
+    if _kinds(old) == _kinds(new):
+        raise UserError(
+            "nothing in it was quantized: it has no weights, or none that the quantizer takes",
+            place=shown(original.path),
+            hint="Try another --kind, or keep the model as it is.",
+        )
     pairs_in = zip(original.inputs, info.inputs, strict=True)
     pairs_out = zip(original.outputs, info.outputs, strict=True)
     return replace(
@@ -136,6 +142,12 @@ def _planned(original: PlannedModel, path: Path) -> PlannedModel:
         inputs=tuple(replace(one, tensor=_as(one.tensor, new)) for one, new in pairs_in),
         outputs=tuple(replace(one, tensor=_as(one.tensor, new)) for one, new in pairs_out),
     )
+
+
+def _kinds(info: ModelInfo) -> tuple[set[str], Mapping[str, int], list[str]]:
+    """Operators and element types: what quantization changes."""
+    tensors = [one.type for one in (*info.inputs, *info.outputs)]
+    return {use.name for use in info.operators}, info.parameter_types, tensors
 
 
 def _as(old: TensorInfo, new: TensorInfo) -> TensorInfo:

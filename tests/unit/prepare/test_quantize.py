@@ -216,6 +216,27 @@ def test_without_an_answer_nothing_is_judged(
     assert "judge the largest difference yourself" in " ".join(result["warnings"])
 
 
+def test_a_model_without_weights_is_left_as_it_is(edgeimg: Edgeimg, digits: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["image"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("image", kind, [1, 1, 8, 8])],
+        [helper.make_tensor_value_info("y", kind, [1, 1, 8, 8])],
+    )
+    model = helper.make_model(
+        graph, ir_version=8, opset_imports=[helper.make_operatorsetid("", 17)]
+    )
+    onnx.save(model, digits / "relu.onnx")
+    path = changed(digits / "digits-onnx.yaml", file="relu.onnx", outputs=[], sha256=None)
+    before = names(digits)
+    answer = edgeimg("model", "quantize", path, "--kind", "dynamic")
+    assert answer.status == 2
+    assert "nothing in it was quantized" in answer.stderr
+    assert names(digits) == before
+
+
 @pytest.mark.network
 def test_tflite_in_an_environment_of_its_own(edgeimg: Edgeimg, digits: Path) -> None:
     path = digits / "digits-float.yaml"
