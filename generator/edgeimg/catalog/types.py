@@ -121,6 +121,16 @@ class MeasuredMemory(Manifest):
     checked: Text = Field(description="When and how it was checked.")
 
 
+class Quantizer(Manifest):
+    """What makes an integer model of a float one, on the host."""
+
+    module: Name = Field(description="A module of `edgeimg.prepare.quantizers`.")
+    requirements: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._<>=!~,-]+$")], ...]
+    kinds: tuple[Literal["static", "dynamic", "weights"], ...]
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
 class Runtime(Manifest):
     """What executes models on the device."""
 
@@ -149,6 +159,7 @@ class Runtime(Manifest):
     memory: dict[Name, MeasuredMemory] = Field(
         default_factory=dict, description="By builder: kernel, system, runtime and the app."
     )
+    quantizer: Quantizer | None = Field(default=None, description="Absent: there is none.")
     debian: RuntimeDebian | None = Field(default=None, description="Absent: not served.")
     buildroot: RuntimeBuildroot | None = Field(default=None, description="Absent: not served.")
     yocto: RuntimeYocto | None = Field(default=None, description="Absent: not served.")

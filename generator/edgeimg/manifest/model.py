@@ -105,6 +105,15 @@ class Sample(Manifest):
     label: Text | None = Field(default=None, description="What it truly is, if that is known.")
 
 
+class SampleFiles(Manifest):
+    """Files like samples, that stay on this machine."""
+
+    file: InsidePath = Field(
+        description="Picture, or raw tensor bytes; with `*` and `?`, many: `train/*.jpg`."
+    )
+    label: Text | None = Field(default=None, description="What they truly are, if that is known.")
+
+
 class Tolerance(Manifest):
     """How far the guest may be from the golden outputs in production mode.
 
@@ -145,6 +154,22 @@ class Model(Manifest):
         min_length=1, description="Samples that the image is checked with."
     )
     tolerance: Tolerance = Field(default=Tolerance(), description="How close is right.")
+    calibration: tuple[SampleFiles, ...] = Field(
+        default=(),
+        description="What `edgeimg model quantize` finds the ranges of values with; the samples, "
+        "if absent.",
+    )
+    evaluation: tuple[SampleFiles, ...] = Field(
+        default=(),
+        description="What it compares the quantized model with the original on; the samples, if "
+        "absent.",
+    )
+    max_accuracy_drop: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="Percentage points of accuracy that quantization may cost.",
+    )
     compiled: dict[Name, InsidePath] = Field(
         default_factory=dict,
         description="By accelerator, the model as the vendor's compiler made it for that, where "

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+SMALL_INTEGERS = ("int2", "int4", "int8", "int16", "uint2", "uint4", "uint8", "uint16")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
@@ -84,6 +86,9 @@ class ModelInfo:
             in place. A floor for the memory that a runtime needs beside the file.
         parameters: elements of the constants, but not of unquantized integer ones,
             which are shapes, axes and indices.
+        parameter_types: the same by element type.
+        zero_parameters: those that are zero: integers at their zero point. A pruned model
+            has many.
         opset: of ONNX's standard operators; None for TFLite.
         metadata: what else the file says: description, producer, names of metadata.
     """
@@ -97,8 +102,21 @@ class ModelInfo:
     macs: int
     peak_live_bytes: int
     parameters: int
+    parameter_types: Mapping[str, int] = field(default_factory=dict)
+    zero_parameters: int = 0
     opset: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sparsity(self) -> float:
+        """The share of parameters that are zero, 0 to 1."""
+        return self.zero_parameters / self.parameters if self.parameters else 0.0
+
+    @property
+    def quantized(self) -> bool:
+        """Whether most of the parameters are small integers already."""
+        small = sum(self.parameter_types.get(kind, 0) for kind in SMALL_INTEGERS)
+        return 2 * small >= max(self.parameters, 1)
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain dicts, lists, strings and numbers."""
@@ -112,6 +130,8 @@ class ModelInfo:
             "macs": self.macs,
             "peak_live_bytes": self.peak_live_bytes,
             "parameters": self.parameters,
+            "parameter_types": dict(sorted(self.parameter_types.items())),
+            "zero_parameters": self.zero_parameters,
             "opset": self.opset,
             "metadata": dict(sorted(self.metadata.items())),
         }
@@ -136,6 +156,8 @@ class ModelInfo:
             macs=int(data["macs"]),
             peak_live_bytes=int(data["peak_live_bytes"]),
             parameters=int(data["parameters"]),
+            parameter_types={str(k): int(v) for k, v in dict(data["parameter_types"]).items()},
+            zero_parameters=int(data["zero_parameters"]),
             opset=None if opset is None else int(opset),
             metadata={str(key): str(value) for key, value in dict(data["metadata"]).items()},
         )

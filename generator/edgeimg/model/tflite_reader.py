@@ -19,7 +19,9 @@ import tflite
 from edgeimg.model.errors import BROKEN_FILE, BROKEN_HINT, ModelError
 from edgeimg.model.graph import (
     Operator,
+    count_nonzero,
     count_operators,
+    count_parameters,
     elements,
     peak_live_bytes,
     tensor_bytes,
@@ -120,12 +122,12 @@ class _Reader:
         inputs = self.indices(graphs[0], "Inputs", len(main))
         outputs = self.indices(graphs[0], "Outputs", len(main))
         uses = count_operators(operator for graph in operators for operator in graph)
-        parameters = {
-            tensor.buffer: elements(tensor.shape)
-            for graph in tensors
-            for tensor in graph
-            if tensor.is_parameter
+        constants = {
+            tensor.buffer: tensor for graph in tensors for tensor in graph if tensor.is_parameter
         }
+        parameters = count_parameters(
+            (one.type, elements(one.shape), self.nonzero(one)) for one in constants.values()
+        )
         sizes: dict[Hashable, int] = {
             index: tensor_bytes(tensor.type, tensor.shape)
             for index, tensor in enumerate(main)
@@ -140,7 +142,9 @@ class _Reader:
             operators=uses,
             macs=sum(use.macs for use in uses),
             peak_live_bytes=peak_live_bytes(sizes, operators[0], inputs, outputs),
-            parameters=sum(parameters.values()),
+            parameters=parameters.count,
+            parameter_types=parameters.types,
+            zero_parameters=parameters.zeros,
             metadata=self.metadata(),
         )
 
@@ -182,6 +186,18 @@ class _Reader:
             constant=constant,
             table=table,
         )
+
+    def nonzero(self, tensor: _Tensor) -> int | None:
+        """How many elements of a constant are not zero; None where that is not known."""
+        content = self.model.Buffers(tensor.buffer)
+        start, size = content.Offset(), content.Size()
+        outside = memoryview(self.data)[start : start + size]
+        data = content.DataAsNumpy() if content.DataLength() else outside
+        # A sparse tensor holds only the blocks that are not all zero.
+        packed = None if tensor.table.Sparsity() is not None else elements(tensor.shape)
+        table = tensor.table.Quantization()
+        zero = int(table.ZeroPoint(0)) if table is not None and table.ZeroPointLength() else 0
+        return count_nonzero(data, tensor.type, packed, zero)
 
     def indices(self, table: Any, field: str, count: int) -> list[int]:
         """A vector of indices of `count` tensors, without the -1 of optional ones."""
