@@ -51,7 +51,9 @@ Session::Session(const Config& config) : inputs_(config.inputs.size()) {
 
 void Session::SetInputs(Bytes frame) {
   if (preprocessor_) {
-    DecodeImage(frame, &image_);
+    DecodeImage(frame, &image_, [this](int width, int height) {
+      return preprocessor_->ReductionOf(width, height);
+    });
     preprocessor_->Run(image_, model_->Input(0));
     return;
   }

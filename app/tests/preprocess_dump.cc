@@ -25,9 +25,11 @@ int main(int argc, char** argv) {
     const InputConfig& input = config.inputs.front();
     if (!input.image) throw ConfigError("inputs[0].image is null");
     Image image;
-    DecodeImage({reinterpret_cast<const uint8_t*>(picture.data()), picture.size()}, &image);
+    Preprocessor preprocessor(input);
+    DecodeImage({reinterpret_cast<const uint8_t*>(picture.data()), picture.size()}, &image,
+                [&](int width, int height) { return preprocessor.ReductionOf(width, height); });
     std::vector<uint8_t> tensor(ByteSize(input.tensor));
-    Preprocessor(input).Run(image, {tensor.data(), tensor.size()});
+    preprocessor.Run(image, {tensor.data(), tensor.size()});
     return WriteAll(STDOUT_FILENO, {tensor.data(), tensor.size()}) == 0 ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "preprocess_dump: %s\n", error.what());
