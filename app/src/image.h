@@ -45,6 +45,24 @@ struct PnmExtent {
 /// Throws FrameError for a header that is wrong however it goes on.
 PnmExtent MeasurePnm(Bytes encoded);
 
+/// Two pixels share their colour (Y U Y V), or four (a plane of Y, then rows of U V).
+enum class YuvKind { kYuyv, kNv12 };
+
+/// How an uncompressed picture of a camera lies in memory.
+struct YuvFormat {
+  YuvKind kind = YuvKind::kYuyv;
+  int width = 0;   ///< even
+  int height = 0;  ///< even with kNv12
+  int stride = 0;  ///< bytes from one row to the next; twice the width, or the width, at least
+};
+
+/// Bytes of such a picture.
+size_t ByteSize(const YuvFormat& format);
+
+/// To RGB, by the integer arithmetic of the project's docs/design.md. Throws FrameError for sizes
+/// that cannot be, and for too few bytes.
+void ConvertYuv(const YuvFormat& format, Bytes bytes, Image* image);
+
 void DecodePnm(Bytes encoded, Image* image);
 void DecodePng(Bytes encoded, Image* image);
 void DecodeJpeg(Bytes encoded, Image* image, const ChooseReduction& reduction = nullptr);

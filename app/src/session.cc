@@ -1,6 +1,5 @@
 #include "session.h"
 
-#include <chrono>
 #include <cstring>
 
 #include "error.h"
@@ -24,11 +23,6 @@ std::optional<DelegateConfig> ChosenDelegate(const Config& config) {
 
 }  // namespace
 
-double Now() {
-  const auto time = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double, std::milli>(time).count();
-}
-
 Session::Session(const Config& config) : inputs_(config.inputs.size()) {
   LoadOptions options;
   options.threads = config.threads;
@@ -49,11 +43,16 @@ Session::Session(const Config& config) : inputs_(config.inputs.size()) {
   }
 }
 
-void Session::SetInputs(Bytes frame) {
+void Session::SetInputs(const Frame& given) {
+  const Bytes frame = given.bytes;
   if (preprocessor_) {
-    DecodeImage(frame, &image_, [this](int width, int height) {
-      return preprocessor_->ReductionOf(width, height);
-    });
+    if (given.yuv) {
+      ConvertYuv(*given.yuv, frame, &image_);
+    } else {
+      DecodeImage(frame, &image_, [this](int width, int height) {
+        return preprocessor_->ReductionOf(width, height);
+      });
+    }
     preprocessor_->Run(image_, model_->Input(0));
     return;
   }
