@@ -166,6 +166,15 @@ int Preprocessor::ReductionOf(int width, int height) const {
   return Reduction(Place(config_.resize, width, height, config_.width, config_.height));
 }
 
+void Preprocessor::Decode(const Frame& frame, Image* image) const {
+  if (frame.yuv) {
+    ConvertYuv(*frame.yuv, frame.bytes, image);
+  } else {
+    DecodeImage(frame.bytes, image,
+                [this](int width, int height) { return ReductionOf(width, height); });
+  }
+}
+
 void Preprocessor::UpdateTaps(const Image& image) {
   const Placement placement =
       Place(config_.resize, image.width, image.height, config_.width, config_.height);

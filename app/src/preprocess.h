@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "config.h"
+#include "frames.h"
 #include "image.h"
 
 namespace edge_infer {
@@ -51,7 +52,10 @@ class Preprocessor {
  public:
   explicit Preprocessor(const InputConfig& input);
 
-  /// For DecodeImage(): how much smaller a picture of that size may be decoded. Throws as Place().
+  /// The frame's picture, as small as the resize takes it. Throws FrameError.
+  void Decode(const Frame& frame, Image* image) const;
+
+  /// How much smaller a picture of that size may be decoded. Throws as Place().
   int ReductionOf(int width, int height) const;
 
   /// `tensor` is ByteSize() of the input long. Throws FrameError.

@@ -43,24 +43,17 @@ Session::Session(const Config& config) : inputs_(config.inputs.size()) {
   }
 }
 
-void Session::SetInputs(const Frame& given) {
-  const Bytes frame = given.bytes;
+void Session::SetInputs(const Frame& frame) {
   if (preprocessor_) {
-    if (given.yuv) {
-      ConvertYuv(*given.yuv, frame, &image_);
-    } else {
-      DecodeImage(frame, &image_, [this](int width, int height) {
-        return preprocessor_->ReductionOf(width, height);
-      });
-    }
+    preprocessor_->Decode(frame, &image_);
     preprocessor_->Run(image_, model_->Input(0));
     return;
   }
-  if (frame.size != raw_size_) {
-    throw FrameError(std::to_string(frame.size) + " bytes, the inputs take " +
+  if (frame.bytes.size != raw_size_) {
+    throw FrameError(std::to_string(frame.bytes.size) + " bytes, the inputs take " +
                      std::to_string(raw_size_));
   }
-  const uint8_t* in = frame.data;
+  const uint8_t* in = frame.bytes.data;
   for (size_t i = 0; i < inputs_; ++i) {
     const MutableBytes input = model_->Input(i);
     std::memcpy(input.data, in, input.size);
