@@ -1,6 +1,5 @@
 #include "session.h"
 
-#include <chrono>
 #include <cstring>
 
 #include "error.h"
@@ -24,11 +23,6 @@ std::optional<DelegateConfig> ChosenDelegate(const Config& config) {
 
 }  // namespace
 
-double Now() {
-  const auto time = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double, std::milli>(time).count();
-}
-
 Session::Session(const Config& config) : inputs_(config.inputs.size()) {
   LoadOptions options;
   options.threads = config.threads;
@@ -49,17 +43,17 @@ Session::Session(const Config& config) : inputs_(config.inputs.size()) {
   }
 }
 
-void Session::SetInputs(Bytes frame) {
+void Session::SetInputs(const Frame& frame) {
   if (preprocessor_) {
-    DecodeImage(frame, &image_);
+    preprocessor_->Decode(frame, &image_);
     preprocessor_->Run(image_, model_->Input(0));
     return;
   }
-  if (frame.size != raw_size_) {
-    throw FrameError(std::to_string(frame.size) + " bytes, the inputs take " +
+  if (frame.bytes.size != raw_size_) {
+    throw FrameError(std::to_string(frame.bytes.size) + " bytes, the inputs take " +
                      std::to_string(raw_size_));
   }
-  const uint8_t* in = frame.data;
+  const uint8_t* in = frame.bytes.data;
   for (size_t i = 0; i < inputs_; ++i) {
     const MutableBytes input = model_->Input(i);
     std::memcpy(input.data, in, input.size);

@@ -70,7 +70,14 @@ def plan_model(path: Path, cache_dir: Path | None) -> PlannedModel:
         outputs=outputs,
         samples=checker.samples(manifest, inputs, outputs),
         tolerance=manifest.tolerance,
+        camera=manifest.camera,
     )
+    if manifest.camera is not None and all(each.image is None for each in inputs):
+        checker.fail(
+            ("camera",),
+            "the model's input takes raw tensors",
+            "Describe the input's `image`, and how pictures become the tensor.",
+        )
     if checker.errors:
         raise UserErrors(checker.errors)
     return planned

@@ -17,7 +17,7 @@ from edgeimg.catalog.types import (
 )
 from edgeimg.manifest.base import Config, KernelConfig, YoctoConf
 from edgeimg.manifest.board import Board
-from edgeimg.manifest.model import ImageInput, Tolerance
+from edgeimg.manifest.model import Camera, ImageInput, Tolerance
 from edgeimg.manifest.product import AppGit, Budgets, Option
 from edgeimg.model.info import ModelInfo, TensorInfo
 
@@ -68,6 +68,7 @@ class PlannedModel:
     outputs: tuple[PlannedOutput, ...]
     samples: tuple[PlannedSample, ...]
     tolerance: Tolerance
+    camera: Camera | None = None
 
     @property
     def image_folder(self) -> str:

@@ -23,7 +23,7 @@ def app_config(
         "threads": threads,
         "kernels": "default",
         **delegate,
-        "source": model.image_samples,
+        **_source(model),
         "inputs": [_input(one) for one in model.inputs],
         "outputs": [_output(model, index, one) for index, one in enumerate(model.outputs)],
     }
@@ -35,6 +35,13 @@ def app_config_text(
     """The configuration as it is written."""
     config = app_config(model, threads, accelerator)
     return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+
+
+def _source(model: PlannedModel) -> dict[str, Any]:
+    camera = model.camera
+    if camera is None:
+        return {"source": model.image_samples}
+    return {"source": camera.device, "camera": camera.model_dump(exclude={"device"})}
 
 
 def _tensor(tensor: TensorInfo) -> dict[str, Any]:
