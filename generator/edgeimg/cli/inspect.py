@@ -1,4 +1,4 @@
-"""model inspect: what a model file says of itself."""
+"""model: what a model file says of itself, and what is made of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeimg.cli import compile as compiling
 from edgeimg.cli import options
 from edgeimg.cli.draw import Drawer, Format, table
 
@@ -15,15 +16,10 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
-    models = typer.Typer(help="Look at model files.")
+    models = typer.Typer(help="Look at model files, and compile them.")
     models.command("inspect")(inspect)
+    models.command("compile")(compiling.compile)
     app.add_typer(models, name="model")
-    models.callback()(_group)
-
-
-def _group() -> None:
-    # A callback keeps `inspect` a verb of its own while it is the only one.
-    pass
 
 
 def inspect(

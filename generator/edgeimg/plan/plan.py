@@ -20,6 +20,7 @@ from edgeimg.manifest.board import Board
 from edgeimg.manifest.model import ImageInput, Tolerance
 from edgeimg.manifest.product import AppGit, Budgets, Option
 from edgeimg.model.info import ModelInfo, TensorInfo
+from edgeimg.model.look import Look
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,15 @@ class PlannedSample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedCompiled:
+    """A model's file for an accelerator, compiled elsewhere, and what it says of itself."""
+
+    accelerator: str
+    path: Path
+    look: Look
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedModel:
     """A model with everything that its manifest and its file say, in agreement.
 
@@ -68,6 +78,7 @@ class PlannedModel:
     outputs: tuple[PlannedOutput, ...]
     samples: tuple[PlannedSample, ...]
     tolerance: Tolerance
+    compiled: tuple[PlannedCompiled, ...] = ()
 
     @property
     def image_folder(self) -> str:

@@ -53,11 +53,11 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         UserErrors, UserError: what does not exist or does not fit, with places.
     """
     base = source.path.resolve().parent
-    catalog = Catalog(_catalogs(product, source))
+    catalog = Catalog(catalogs(product, source))
     errors: list[UserError] = []
     board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
-    board = _collect(errors, lambda: _board(board_path, product.board))
-    models = _plan_models(product, source, catalog, cache_dir, errors)
+    board = _collect(errors, lambda: load_board(board_path, product.board))
+    models = plan_models(product, source, catalog, cache_dir, errors)
     builder = product.builder or (board.default_builder if board else "debian")
     features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
@@ -172,7 +172,8 @@ BUILDROOT_MIB = ESP_MIB + 2 * SLOT_MIB
 T = TypeVar("T")
 
 
-def _catalogs(product: Product, source: Source) -> list[tuple[str, Path]]:
+def catalogs(product: Product, source: Source) -> list[tuple[str, Path]]:
+    """The product's own catalogue folders, each with the place that names it."""
     base = source.path.resolve().parent
     places = [source.place(("catalogs", index)) for index in range(len(product.catalogs))]
     return [
@@ -181,7 +182,8 @@ def _catalogs(product: Product, source: Source) -> list[tuple[str, Path]]:
     ]
 
 
-def _board(path: Path, name: str) -> Board:
+def load_board(path: Path, name: str) -> Board:
+    """The board of a file that was found as `name`."""
     board = load(path, Board)
     same_name(path, name, board)
     return board
@@ -198,13 +200,14 @@ def _collect(errors: list[UserError], step: Callable[[], T]) -> T | None:
     return None
 
 
-def _plan_models(
+def plan_models(
     product: Product,
     source: Source,
     catalog: Catalog,
     cache_dir: Path | None,
     errors: list[UserError],
 ) -> tuple[PlannedModel, ...]:
+    """The product's models; what is wrong with one is added to `errors`."""
     base = source.path.resolve().parent
     models: list[PlannedModel] = []
     for index, name in enumerate(product.models):
@@ -212,7 +215,7 @@ def _plan_models(
 
         def plan(name: str = name, place: str = place) -> PlannedModel:
             path = catalog.find("model", name, place=place, base=base)
-            planned = plan_model(path, cache_dir)
+            planned = plan_model(path, cache_dir, catalog)
             same_name(path, name, planned)
             return planned
 
