@@ -117,9 +117,9 @@ def _report(
         "accelerator": asked.entry.name,
         "compiler": compiled.compiler,
         "cached": compiled.cached,
-        "targets": list(compiled.look.targets),
-        "version": compiled.look.version,
-        "unknown": compiled.look.unknown
+        "targets": list(compiled.targets),
+        "version": compiled.version,
+        "unknown": compiled.unknown
         or ("" if placement else "the file does not say where each operator runs"),
         "file": "" if wrong else str(folder / _name(compiled, asked)),
         "memory_kib": asked.entry.memory_kib,

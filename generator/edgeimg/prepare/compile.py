@@ -16,10 +16,10 @@ from edgeimg.cache import Cache, canonical_json
 from edgeimg.catalog.types import AcceleratorCompiler
 from edgeimg.errors import UserError
 from edgeimg.events import Report, Step
-from edgeimg.model.look import Look, look_at
+from edgeimg.model.look import look_at
 from edgeimg.plan.compiling import Compiling
 from edgeimg.plan.plan import PlannedModel
-from edgeimg.prepare.compilers import Answer, Job, load
+from edgeimg.prepare.compilers import Job, load
 from edgeimg.prepare.placement import Placement, place
 from edgeimg.prepare.tools import tool_python
 
@@ -36,7 +36,7 @@ class Compiled:
         model: its name.
         file: the compiled file; in the cache, or the user's own.
         compiler: what made it, with versions; empty for the user's own file.
-        look: what the file says of itself.
+        targets, version, unknown: what the file says of itself, as in `Look`.
         placement: None when the file does not say it.
         cached: whether it was there already.
     """
@@ -44,7 +44,9 @@ class Compiled:
     model: str
     file: Path
     compiler: str
-    look: Look
+    targets: tuple[str, ...]
+    version: str
+    unknown: str
     placement: Placement | None
     cached: bool
 
@@ -66,7 +68,9 @@ def compile_model(model: PlannedModel, asked: Compiling, cache: Cache, report: R
             model=model.name,
             file=given.path,
             compiler="",
-            look=given.look,
+            targets=given.look.targets,
+            version=given.look.version,
+            unknown=given.look.unknown,
             placement=placement,
             cached=False,
         )
@@ -97,68 +101,84 @@ def _compile(
             place=str(model.path),
             hint="Export the model in that format.",
         )
-    words = " ".join(compiler.requirements)
     asks = [CACHE_VERSION, model.info.sha256, compiler.model_dump(mode="json"), entry.memory_kib]
     key = hashlib.sha256(canonical_json(asks)).hexdigest()[:32]
     with cache.lock(NAMESPACE, key):
         kept = _recall(cache, key)
-        if kept is None:
-            original = look_at(model.path, model.info.format)
-            known = entry.precompiled.targets if entry.precompiled else ()
-            if set(original.targets) & set(known):
-                raise UserError(
-                    f"it is compiled for {', '.join(original.targets)} already",
-                    place=str(model.path),
-                    hint="Name the model as it was before as `file` in the manifest; the compiled "
-                    f"one as `compiled: {{{entry.name}: FILE}}`.",
-                )
-            python = tool_python(
-                module.NAME, compiler.requirements, cache, report, place=asked.place
-            )
-            report(Step(name=f"compile {model.name}", detail=f"for {entry.name} with {words}"))
-            with tempfile.TemporaryDirectory(prefix="edgeimg-compile-") as folder:
-                job = Job(
-                    python=python,
-                    model=model.path.absolute(),
-                    folder=Path(folder),
-                    options=compiler.options,
-                    memory_kib=entry.memory_kib,
-                )
-                answer = _run(job, compiler.module, model.path)
-                placement = place(
-                    original.operators,
-                    look_at(answer.file, model.info.format).operators,
-                    answer,
-                )
-                _remember(cache, key, answer.file, placement)
-        file, placement = kept or _recall_surely(cache, key)
+        made = kept or _make(model, asked, compiler, cache, key, report)
     return Compiled(
         model=model.name,
-        file=file,
-        compiler=words,
-        look=look_at(file, model.info.format),
-        placement=placement,
+        file=made.file,
+        compiler=" ".join(compiler.requirements),
+        targets=made.targets,
+        version="",
+        unknown="",
+        placement=made.placement,
         cached=kept is not None,
     )
 
 
-def _run(job: Job, module: str, place: Path) -> Answer:
-    """The compiler's answer; its errors get the model's place."""
-    try:
-        return load(module).compile(job)
-    except UserError as error:
-        raise UserError(error.message, place=str(place), hint=error.hint) from error
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What the cache keeps."""
+
+    file: Path
+    targets: tuple[str, ...]
+    placement: Placement
 
 
-def _remember(cache: Cache, key: str, file: Path, placement: Placement) -> None:
-    data = file.read_bytes()
-    cache.put(NAMESPACE, f"{key}{file.suffix}", data)
-    digest = hashlib.sha256(data).hexdigest()
-    said = {"suffix": file.suffix, "sha256": digest, "placement": placement.to_json()}
+def _make(
+    model: PlannedModel,
+    asked: Compiling,
+    compiler: AcceleratorCompiler,
+    cache: Cache,
+    key: str,
+    report: Report,
+) -> _Made:
+    """Runs the compiler, and keeps what it made."""
+    module = load(compiler.module)
+    entry = asked.entry
+    original = look_at(model.path, model.info.format)
+    known = entry.precompiled.targets if entry.precompiled else ()
+    if set(original.targets) & set(known):
+        raise UserError(
+            f"it is compiled for {', '.join(original.targets)} already",
+            place=str(model.path),
+            hint="Name the model as it was before as `file` in the manifest; this one as "
+            f"`compiled: {{{entry.name}: FILE}}`.",
+        )
+    python = tool_python(module.NAME, compiler.requirements, cache, report, place=asked.place)
+    words = " ".join(compiler.requirements)
+    report(Step(name=f"compile {model.name}", detail=f"for {entry.name} with {words}"))
+    with tempfile.TemporaryDirectory(prefix="edgeimg-compile-") as folder:
+        job = Job(
+            python=python,
+            model=model.path.absolute(),
+            folder=Path(folder),
+            options=compiler.options,
+            memory_kib=entry.memory_kib,
+        )
+        try:
+            answer = module.compile(job)
+        except UserError as error:
+            raise UserError(error.message, place=str(model.path), hint=error.hint) from error
+        compiled = look_at(answer.file, model.info.format)
+        if hashlib.sha256(model.path.read_bytes()).hexdigest() != model.info.sha256:
+            raise UserError("the file changed while it was compiled", place=str(model.path))
+        placement = place(original.operators, compiled.operators, answer)
+        suffix, data = answer.file.suffix, answer.file.read_bytes()
+    said = {
+        "suffix": suffix,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "targets": list(compiled.targets),
+        "placement": placement.to_json(),
+    }
+    file = cache.put(NAMESPACE, f"{key}{suffix}", data)
     cache.put_json(NAMESPACE, f"{key}.json", said)
+    return _Made(file=file, targets=compiled.targets, placement=placement)
 
 
-def _recall(cache: Cache, key: str) -> tuple[Path, Placement] | None:
+def _recall(cache: Cache, key: str) -> _Made | None:
     """What was compiled before, unless a part of it is missing or spoilt."""
     said: Any = cache.get_json(NAMESPACE, f"{key}.json")
     try:
@@ -166,16 +186,13 @@ def _recall(cache: Cache, key: str) -> tuple[Path, Placement] | None:
         data = cache.get(NAMESPACE, name)
         if data is None or hashlib.sha256(data).hexdigest() != said["sha256"]:
             return None
-        return cache.folder(NAMESPACE) / name, Placement.from_json(said["placement"])
+        return _Made(
+            file=cache.folder(NAMESPACE) / name,
+            targets=tuple(said["targets"]),
+            placement=Placement.from_json(said["placement"]),
+        )
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _recall_surely(cache: Cache, key: str) -> tuple[Path, Placement]:
-    kept = _recall(cache, key)
-    if kept is None:
-        raise UserError("the cache does not keep what is written to it", place=str(cache.root))
-    return kept
 
 
 def judge(compiled: Compiled, asked: Compiling, *, no_fallback: bool) -> UserError | None:

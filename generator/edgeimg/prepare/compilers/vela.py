@@ -25,6 +25,7 @@ MODULE = "ethosu.vela"
 CONFIGURATIONS = "Arm/vela.ini"  # its own, which the options name sections of
 
 _STAYS_3 = re.compile(r"^Warning: .*?\b([A-Z][A-Z0-9_]*) '(.*)'.*Placing on CPU instead")
+_STAYS_INFO = re.compile(r"^Info: ([A-Z][A-Z0-9_]*) '(.*)' is (a CPU only op)$")
 _STAYS_5 = re.compile(r"^Warning \(supported operators\) operator: (\S+), ofm: '(.*)'")
 _MEMORY = {
     "sram": ("sram_memory_used",),
@@ -111,10 +112,12 @@ def _whole(text: str) -> int:
 
 
 def _reasons(said: str) -> dict[str, str]:
-    """Why operators stay on the CPU: the line, or two, after each warning."""
+    """Why operators stay on the CPU: mostly the line after each warning."""
     found: dict[str, str] = {}
     lines = said.splitlines()
     for number, line in enumerate(lines):
+        if info := _STAYS_INFO.match(line):
+            found.setdefault(info[2], info[3])
         match = _STAYS_3.match(line) or _STAYS_5.match(line)
         if match is None:
             continue
