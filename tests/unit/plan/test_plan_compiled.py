@@ -102,6 +102,12 @@ def test_the_right_file_is_taken(
     assert answer.status == 0, answer.stderr
 
 
+def test_the_plan_shows_it(check: Callable[[str, bytes], Any], edgeimg: Edgeimg) -> None:
+    check("hailo8l", hef(3))
+    told = edgeimg("plan", "--board", "qemu-arm64", "--model", "./mine.yaml")
+    assert "mine for hailo8l: made.bin (hailo8l)" in told.stdout
+
+
 @pytest.mark.parametrize(
     ("accelerator", "data", "says"),
     [

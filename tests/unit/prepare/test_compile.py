@@ -281,6 +281,46 @@ def test_limits_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         job.run("It", "timeit", ["-n1", "-r1", "while True: pass"])
 
 
+def test_more_fast_memory_than_there_is_is_refused(
+    edgeimg: Edgeimg,
+    vela: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    entry = data_root() / "catalog/accelerators/ethos-u65.yaml"
+    mine = tmp_path / "mine/catalog/accelerators/ethos-u65.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text(entry.read_text().replace("memory_kib: 384", "memory_kib: 4"))
+    monkeypatch.setenv("EDGEIMG_PATH", str(tmp_path / "mine"))
+    vela("vela-3.12.0-digits-int8")
+    told = edgeimg("model", "compile", "--board", "imx93-evk")
+    assert told.status == 2
+    assert "digits: it uses 6 KiB of fast memory, and ethos-u65 has 4 KiB" in told.stderr
+    assert "--arena-cache-size 4096" in (tmp_path / "log").read_text()
+
+
+def test_a_compiler_that_cannot_be_had_is_one_line(
+    edgeimg: Edgeimg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The real pip, without an index."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("EDGEIMG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    told = edgeimg("model", "compile", "--board", "imx93-evk")
+    assert told.status == 2
+    assert "Vela cannot be installed (ethos-u-vela==3.12.0 numpy<2): ERROR: No mat" in told.stderr
+
+
+def test_a_release_that_is_not_there_is_refused(edgeimg: Edgeimg) -> None:
+    told = edgeimg(
+        "model", "compile", "--board", "imx93-evk",
+        "--set", "accelerator={name: ethos-u65, release: '9.9'}",
+    )  # fmt: skip
+    assert told.status == 2
+    assert "accelerator ethos-u65 has no release 9.9. Known: 24.05." in told.stderr
+
+
 def test_the_model_must_be_of_a_format_that_it_reads(
     edgeimg: Edgeimg, vela: Callable[[str], None]
 ) -> None:
