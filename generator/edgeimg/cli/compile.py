@@ -70,7 +70,7 @@ def compile(
     if output is Format.text:
         for (one, _), said in zip(done, reports, strict=True):
             _print(one, said)
-    if html is not None:
+    if html is not None and reports:
         from edgeimg.render.placement import placement_page
 
         title = f"Models on the {asked.entry.name} of {asked.board}"
@@ -177,7 +177,7 @@ def _print(compiled: Compiled, said: dict[str, Any]) -> None:
     if len(placement.operators) > len(shown):
         print(f"... and {len(placement.operators) - len(shown)} more; all are in placement.json")
     share = f"{placement.share:.4g}% of {placement.measure} on {said['accelerator']}"
-    style = "red" if said["error"] else "green"
+    style = "red" if said["error"] else "yellow" if placement.on_cpu else "green"
     print(
         f"{colored(share, style, sys.stdout)}; {len(placement.operators) - len(placement.on_cpu)} "
         f"operators there, {len(placement.on_cpu)} on the CPU"

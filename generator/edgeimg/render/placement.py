@@ -34,14 +34,14 @@ class Shown:
 
     Attributes:
         report: what `--output json` says of it.
-        verdict: one sentence.
+        verdict, state: one sentence, and whether that is `good`, `bad` or not known (`dim`).
         bars: (what is measured, its parts).
         memory: (kind, bytes, percent of the limit or None), without what is not used.
     """
 
     report: Mapping[str, Any]
     verdict: str
-    good: bool
+    state: str
     bars: tuple[tuple[str, tuple[Part, ...]], ...]
     memory: tuple[tuple[str, int, float | None], ...]
     lines: tuple[Line, ...]
@@ -58,7 +58,7 @@ def _shown(report: Mapping[str, Any]) -> Shown:
         return Shown(
             report=report,
             verdict=f"Not known: {report['unknown']}.",
-            good=False,
+            state="dim",
             bars=(),
             memory=(),
             lines=(),
@@ -80,7 +80,7 @@ def _shown(report: Mapping[str, Any]) -> Shown:
     return Shown(
         report=report,
         verdict=verdict,
-        good=report["error"] is None,
+        state="bad" if report["error"] else "good",
         bars=_bars(placement, name),
         memory=tuple(
             (kind, used, _percent(used, limit << 10) if limit and kind == "sram" else None)
