@@ -16,7 +16,7 @@ from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import Source
 from edgeimg.manifest.product import AcceleratorChoice, Product
 from edgeimg.plan.plan import PlannedModel
-from edgeimg.plan.resolve import catalogs, load_board, plan_models
+from edgeimg.plan.resolve import catalog_folders, plan_models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,9 @@ def plan_compiling(
         UserErrors, UserError: what does not exist or does not fit, with places.
     """
     base = source.path.resolve().parent
-    catalog = Catalog(catalogs(product, source))
-    path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
-    board = load_board(path, product.board)
+    catalog = Catalog(catalog_folders(product, source))
+    place = source.place(("board",))
+    board = catalog.entry("board", product.board, Board, place=place, base=base).value
     choice = product.accelerator
     place = source.place(("accelerator",))
     if accelerator is not None:
