@@ -176,7 +176,7 @@ def _print(compiled: Compiled, said: dict[str, Any]) -> None:
     table("", columns, [_row(one, said["accelerator"]) for one in shown])
     if len(placement.operators) > len(shown):
         print(f"... and {len(placement.operators) - len(shown)} more; all are in placement.json")
-    share = f"{placement.share:.4g}% of {placement.measure} on {said['accelerator']}"
+    share = f"{placement.percent} of {placement.measure} on {said['accelerator']}"
     style = "red" if said["error"] else "yellow" if placement.on_cpu else "green"
     print(
         f"{colored(share, style, sys.stdout)}; {len(placement.operators) - len(placement.on_cpu)} "

@@ -43,7 +43,7 @@ def _target(name: str, accelerator: str, known: AcceleratorPrecompiled, look: Lo
     if not look.targets:
         wanted = " or ".join(known.targets)
         raise UserError(
-            f"{name} is not compiled for {accelerator}: it has no custom operator for {wanted}",
+            f"{name} is not compiled for {accelerator}: it holds no custom operator ({wanted})",
             hint="Give what the accelerator's own compiler made of the model.",
         )
     raise UserError(

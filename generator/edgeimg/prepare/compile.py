@@ -218,7 +218,7 @@ def judge(compiled: Compiled, asked: Compiling, *, no_fallback: bool) -> UserErr
     if placement.share < asked.min_placement:
         asks = f"{asked.min_placement:g}% are asked for"
     return UserError(
-        f"{compiled.model}: {placement.share:.4g}% of its {placement.measure} run on {entry.name}, "
+        f"{compiled.model}: {placement.percent} of its {placement.measure} run on {entry.name}, "
         f"and {asks}; on the CPU: {_named(placement)}",
         hint=_advice(placement),
     )

@@ -6,6 +6,7 @@ all others became part of the accelerator's. What the compiler reports adds cycl
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -74,6 +75,11 @@ class Placement:
         weights = [(one.macs if self.macs else 1, one.accelerated) for one in self.operators]
         total = sum(weight for weight, _ in weights)
         return 100.0 * sum(weight for weight, on in weights if on) / total if total else 0.0
+
+    @property
+    def percent(self) -> str:
+        """`share` for people, rounded down: what is not all does not read 100."""
+        return f"{math.floor(self.share * 100) / 100:g}%"
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -71,7 +71,7 @@ def _shown(report: Mapping[str, Any]) -> Shown:
     verdict = f"All {count} operators run on {name}."
     if left:
         verdict = (
-            f"{left} of {count} operators run on the CPU; {name} has {placement.share:.4g}% of "
+            f"{left} of {count} operators run on the CPU; {name} has {placement.percent} of "
             f"the {placement.measure}."
         )
     most_macs = max((one.macs for one in placement.operators), default=0)

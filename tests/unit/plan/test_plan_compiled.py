@@ -119,7 +119,7 @@ def test_the_plan_shows_it(check: Callable[[str, bytes], Any], edgeimg: Edgeimg)
         (
             "edgetpu-usb",
             (DIGITS / "digits_int8.tflite").read_bytes(),
-            "is not compiled for edgetpu-usb: it has no custom operator for edgetpu-custom-op",
+            "is not compiled for edgetpu-usb: it holds no custom operator (edgetpu-custom-op)",
         ),
         (
             "edgetpu-usb",

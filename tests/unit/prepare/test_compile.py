@@ -135,6 +135,13 @@ def test_what_the_compiler_renamed_or_added_runs_on_the_cpu() -> None:
     assert placement.share == pytest.approx(100 / 3)
 
 
+def test_nearly_all_does_not_read_as_all() -> None:
+    model = [operator("CONV_2D", "a", 10**9), operator("CONV_2D", "b", 1)]
+    placement = place(model, [operator("CONV_2D", "b", 1)])
+    assert placement.percent == "99.99%"
+    assert place(model, []).percent == "100%"
+
+
 def test_without_macs_operators_count() -> None:
     placement = place([operator("ADD", "a"), operator("MUL", "b")], [operator("MUL", "b")])
     assert (placement.measure, placement.share) == ("operators", 50)
