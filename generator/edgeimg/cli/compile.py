@@ -183,7 +183,8 @@ def _print(compiled: Compiled, said: dict[str, Any]) -> None:
         f"operators there, {len(placement.on_cpu)} on the CPU"
     )
     if placement.cycles is not None:
-        print(f"cycles {placement.cycles:,} (the compiler's estimate)")
+        beside = f"; {placement.unassigned:,} of no single operator" * bool(placement.unassigned)
+        print(f"cycles {placement.cycles:,} (the compiler's estimate{beside})")
     limits = {"sram": f" of {said['memory_kib']} KiB"} if said["memory_kib"] else {}
     kinds = [
         f"{kind.upper()} {used:,} bytes{limits.get(kind, '')}"

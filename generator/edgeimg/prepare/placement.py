@@ -81,6 +81,13 @@ class Placement:
         """`share` for people, rounded down: what is not all does not read 100."""
         return f"{math.floor(self.share * 100) / 100:g}%"
 
+    @property
+    def unassigned(self) -> int:
+        """Cycles of steps that belong to no single operator; under 1% is rounding, and 0."""
+        total = self.cycles or 0
+        rest = total - sum(one.cycles or 0 for one in self.operators)
+        return rest if rest * 100 > total else 0
+
     def to_json(self) -> dict[str, Any]:
         return {
             "share": round(self.share, 4),
@@ -89,6 +96,7 @@ class Placement:
             "on_accelerator": len(self.operators) - len(self.on_cpu),
             "on_cpu": len(self.on_cpu),
             "cycles": self.cycles,
+            "cycles_unassigned": self.unassigned,
             "memory": dict(self.memory),
             "operators": [asdict(one) for one in self.operators],
         }
@@ -119,15 +127,16 @@ def place(
     """
     # A custom operator that the model has not itself is the accelerator's.
     own = {one.type for one in model}
-    compiled = [one for one in compiled if one.type in own or not one.custom]
-    left = Counter((one.type, one.name) for one in compiled)
+    kept = [one for one in compiled if one.type in own or not one.custom]
+    left = Counter((one.type, one.name) for one in kept)
     reasons = answer.reasons if answer else {}
     placed = []
     for operator in model:
-        stays = left[operator.type, operator.name] > 0
+        # Without any of the accelerator's, what is gone was fused or left out for the CPU.
+        stays = left[operator.type, operator.name] > 0 or len(kept) == len(compiled)
         left[operator.type, operator.name] -= stays
         placed.append(_placed(operator, accelerated=not stays, reasons=reasons))
-    placed = _renamed(placed, compiled, left, reasons)
+    placed = _renamed(placed, kept, left, reasons)
     if answer is None:
         return Placement(operators=tuple(placed))
     return Placement(
@@ -202,7 +211,8 @@ def _source(placed: Sequence[PlacedOperator], row: Row, last: int) -> int | None
     """The operator that a step was made from.
 
     Its name is that of the operator's tensor, perhaps with more behind it. An operator that
-    vanished into the one before it (a reshape) gave that its name: then the kind tells.
+    vanished into the one before it (a reshape) gave that its name: then the kind tells. A name
+    that the compiler made up belongs to the next operator of its kind, or the one before.
     """
     named = [
         (len(one.name), -index)
@@ -210,13 +220,16 @@ def _source(placed: Sequence[PlacedOperator], row: Row, last: int) -> int | None
         if one.accelerated and one.name and row.name.startswith(one.name)
     ]
     if not named:
-        return None
+        around = [*range(max(last, 0), len(placed)), *range(last - 1, -1, -1)]
+        return next((at for at in around if _alike(placed[at], row)), None)
     index = -max(named)[1]
     for before in range(index, last, -1):
-        if placed[before].accelerated and _kind(placed[before].type) == _kind(row.type):
+        if _alike(placed[before], row):
             return before
     return index
 
 
-def _kind(name: str) -> str:
-    return name.replace("_", "").lower()
+def _alike(operator: PlacedOperator, row: Row) -> bool:
+    """Whether a step may be made from that operator: `CONV_2D`, perhaps spelt `Conv2D`."""
+    one, other = (name.replace("_", "").lower() for name in (operator.type, row.type))
+    return operator.accelerated and one == other

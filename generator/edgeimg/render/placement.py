@@ -46,6 +46,7 @@ class Shown:
     memory: tuple[tuple[str, int, float | None], ...]
     lines: tuple[Line, ...]
     cycles: int | None
+    unassigned: int
 
 
 def placement_page(title: str, reports: Sequence[Mapping[str, Any]]) -> str:
@@ -63,6 +64,7 @@ def _shown(report: Mapping[str, Any]) -> Shown:
             memory=(),
             lines=(),
             cycles=None,
+            unassigned=0,
         )
     placement = Placement.from_json(report["placement"])
     name = str(report["accelerator"])
@@ -96,6 +98,7 @@ def _shown(report: Mapping[str, Any]) -> Shown:
             for one in placement.operators
         ),
         cycles=placement.cycles,
+        unassigned=placement.unassigned,
     )
 
 

@@ -119,6 +119,11 @@ def test_a_custom_operator_of_the_models_own_stays_on_the_cpu() -> None:
     assert placement.cycles is None
 
 
+def test_what_is_gone_without_any_custom_operator_is_not_accelerated() -> None:
+    model = [operator("CONV_2D", "a", 10), operator("RELU", "b")]
+    assert place(model, [operator("CONV_2D", "b", 10)]).share == 0
+
+
 def test_what_the_compiler_renamed_or_added_runs_on_the_cpu() -> None:
     model = [operator("CONV_2D", "a", 10), operator("CONV_2D", "b", 20)]
     compiled = [
@@ -137,13 +142,15 @@ def test_what_the_compiler_renamed_or_added_runs_on_the_cpu() -> None:
 
 def test_nearly_all_does_not_read_as_all() -> None:
     model = [operator("CONV_2D", "a", 10**9), operator("CONV_2D", "b", 1)]
-    placement = place(model, [operator("CONV_2D", "b", 1)])
-    assert placement.percent == "99.99%"
-    assert place(model, []).percent == "100%"
+    custom = operator("npu-op", "a", custom=True)
+    assert place(model, [custom, operator("CONV_2D", "b", 1)]).percent == "99.99%"
+    assert place(model, [custom]).percent == "100%"
 
 
 def test_without_macs_operators_count() -> None:
-    placement = place([operator("ADD", "a"), operator("MUL", "b")], [operator("MUL", "b")])
+    custom = operator("npu-op", "a", custom=True)
+    model = [operator("ADD", "a"), operator("MUL", "b")]
+    placement = place(model, [custom, operator("MUL", "b")])
     assert (placement.measure, placement.share) == ("operators", 50)
 
 
@@ -152,11 +159,14 @@ def test_steps_are_added_up_where_they_came_from() -> None:
         Row(name="a", type="CONV_2D", cycles=5, memory=10),
         Row(name="soft_sub1", type="SOFTMAX", cycles=1, memory=20),
         Row(name="soft_mul2", type="SOFTMAX", cycles=2, memory=5),
-        Row(name="unheard of", type="SOFTMAX", cycles=99, memory=99),
+        Row(name="made up", type="Softmax", cycles=4, memory=3),
+        Row(name="unheard of", type="N/A", cycles=99, memory=99),
     )
     model = [operator("CONV_2D", "a", 10), operator("SOFTMAX", "soft")]
-    placement = place(model, [], Answer(file=Path("x"), rows=rows, cycles=8))
-    assert [(one.cycles, one.memory) for one in placement.operators] == [(5, 10), (3, 20)]
+    compiled = [operator("npu-op", "soft", custom=True)]
+    placement = place(model, compiled, Answer(file=Path("x"), rows=rows, cycles=111))
+    assert [(one.cycles, one.memory) for one in placement.operators] == [(5, 10), (7, 20)]
+    assert placement.unassigned == 99
 
 
 @pytest.fixture
