@@ -33,7 +33,8 @@ def check_compiled(path: Path, entry: Accelerator, info: ModelInfo) -> Look:
     except UserError as error:
         raise UserError(f"{path.name}: {error.message}", hint=error.hint) from None
     _target(path.name, entry.name, known, look)
-    _same_model(path.name, look, info)
+    if known.format == info.format:
+        _same_model(path.name, look, info)
     return look
 
 
@@ -63,7 +64,7 @@ def _same_model(name: str, look: Look, info: ModelInfo) -> None:
             raise UserError(
                 f"{name} is of another model: its {what} are {', '.join(found)}, "
                 f"and the model's {', '.join(wanted)}",
-                hint="Compile this model.",
+                hint="Compile this model, or name as `file` what it was compiled from.",
             )
 
 

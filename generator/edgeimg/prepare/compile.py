@@ -61,7 +61,7 @@ def compile_model(model: PlannedModel, asked: Compiling, cache: Cache, report: R
     given = next((one for one in model.compiled if one.accelerator == entry.name), None)
     if given is not None:
         placement = None
-        if given.look.operators:
+        if entry.precompiled and entry.precompiled.format == model.info.format:
             original = look_at(model.path, model.info.format).operators
             placement = place(original, given.look.operators)
         return Compiled(
