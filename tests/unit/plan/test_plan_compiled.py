@@ -90,6 +90,7 @@ def short(value: object) -> str:
         ("hailo8", hef(3)),  # slower, but it runs
         ("rknpu", rknn(["rk3588"])),
         ("tidl", tidl(4)),
+        ("cuda", b"ftrt" + bytes(40)),
         ("edgetpu-usb", edgetpu()),
         ("ethos-u65", (RECORDED / "vela-3.12.0-digits-int8/model_vela.tflite").read_bytes()),
     ],
@@ -116,6 +117,7 @@ def test_the_plan_shows_it(check: Callable[[str, bytes], Any], edgeimg: Edgeimg)
         ("hailo8", rknn(["rk3588"]), "made.bin: not a Hailo executable"),
         ("rknpu", rknn(["rk3566"]), "was compiled for rk3566, and rknpu runs what is for rk3588"),
         ("tidl", tidl(0), "was compiled for tda4vm"),
+        ("cuda", hef(3), "made.bin: not a TensorRT plan, but a Hailo executable"),
         (
             "edgetpu-usb",
             (DIGITS / "digits_int8.tflite").read_bytes(),
