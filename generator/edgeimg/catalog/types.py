@@ -337,6 +337,19 @@ class AcceleratorCompiler(Manifest):
     options: tuple[Word, ...] = Field(default=(), description="Handed to it before the model.")
 
 
+class AcceleratorPrecompiled(Manifest):
+    """What a model file looks like that was compiled for the accelerator."""
+
+    format: Literal["tflite", "hef", "rknn", "tensorrt", "tidl"] = Field(
+        description="A reader of `edgeimg.model.formats`."
+    )
+    targets: tuple[Word, ...] = Field(
+        default=(),
+        description="For what the file may say that it was compiled, as that reader calls it; for "
+        "`tflite` the custom operator. Empty: files of this format do not say.",
+    )
+
+
 class AcceleratorRelease(Manifest):
     """Versions of driver, firmware, library and compiler that belong together."""
 
@@ -365,6 +378,12 @@ class Accelerator(Manifest):
     )
     runtimes: tuple[Name, ...] = Field(default=(), description="Runtimes that can use it.")
     releases: tuple[AcceleratorRelease, ...] = Field(default=(), description="Newest wanted first.")
+    precompiled: AcceleratorPrecompiled | None = Field(
+        default=None, description="Absent: a compiled file is not known from another."
+    )
+    memory_kib: int | None = Field(
+        default=None, gt=0, description="Fast memory that a compiled model may use on it."
+    )
     delegate: AcceleratorDelegate | None = None
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that a person must have accepted."

@@ -1,4 +1,4 @@
-"""model inspect, coverage, run: what a model is, what executes it, and what it answers."""
+"""model: what a model file says of itself, what executes it, and what is made of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeimg.cli import compile as compiling
 from edgeimg.cli import model_coverage, model_run, options
 from edgeimg.cli.bench import bench
 from edgeimg.cli.draw import Drawer, Format, table
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
-    models = typer.Typer(help="Look at model files, quantize and measure them.")
+    models = typer.Typer(help="Look at model files, run, quantize, compile and measure them.")
     models.command("inspect")(inspect)
     models.command("coverage")(model_coverage.coverage)
     models.command("run")(model_run.run)
     models.command("quantize")(quantize)
+    models.command("compile")(compiling.compile)
     models.command("bench")(bench)
     app.add_typer(models, name="model")
 

@@ -111,6 +111,12 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "models": [
             f"{one.name} ({one.info.format}, {one.info.size:,} bytes)" for one in plan.models
         ],
+        "compiled": [
+            f"{one.name} for {made.accelerator}: {made.path.name} "
+            f"({', '.join(made.look.targets) or made.look.unknown})"
+            for one in plan.models
+            for made in one.compiled
+        ],
         "threads": plan.threads,
         "features": [one.name for one in plan.features],
         **_builder_summary(plan),

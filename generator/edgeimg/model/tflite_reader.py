@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import tflite
 
@@ -27,6 +27,8 @@ from edgeimg.model.graph import (
     tensor_bytes,
 )
 from edgeimg.model.info import ModelInfo, Quantization, TensorInfo
+
+T = TypeVar("T")
 
 IDENTIFIER = b"TFL3"
 MAX_RANK = 16
@@ -49,10 +51,19 @@ def read(data: bytes) -> ModelInfo:
     Raises:
         ModelError: the file is not TFLite, or is damaged.
     """
+    return walk(data, Reader.info)
+
+
+def walk(data: bytes, use: Callable[[Reader], T]) -> T:
+    """What `use` finds in a TFLite file.
+
+    Raises:
+        ModelError: the file is not TFLite, or is damaged.
+    """
     if data[4:8] != IDENTIFIER:
         raise ModelError("not a TFLite model", hint=BROKEN_HINT)
     try:
-        return _Reader(data).info()
+        return use(Reader(data))
     except ModelError:
         raise
     except BROKEN_FILE as error:
@@ -87,7 +98,7 @@ class _Tensor:
         return self.constant and (self.type not in INTEGERS or _scale_count(self.table) > 0)
 
 
-class _Reader:
+class Reader:
     """Walks a flatbuffer; `spend` ends the walk of one that repeats itself without end."""
 
     def __init__(self, data: bytes) -> None:

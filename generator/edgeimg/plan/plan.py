@@ -20,6 +20,7 @@ from edgeimg.manifest.board import Board
 from edgeimg.manifest.model import Camera, ImageInput, Tolerance
 from edgeimg.manifest.product import AppGit, Budgets, Option
 from edgeimg.model.info import ModelInfo, TensorInfo
+from edgeimg.model.look import Look
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,15 @@ class PlannedSample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedCompiled:
+    """A model's file for an accelerator, compiled elsewhere, and what it says of itself."""
+
+    accelerator: str
+    path: Path
+    look: Look
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedModel:
     """A model with everything that its manifest and its file say, in agreement.
 
@@ -69,6 +79,7 @@ class PlannedModel:
     samples: tuple[PlannedSample, ...]
     tolerance: Tolerance
     camera: Camera | None = None
+    compiled: tuple[PlannedCompiled, ...] = ()
 
     @property
     def image_folder(self) -> str:

@@ -62,7 +62,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
     entry = _collect(errors, lambda: _board(catalog, board_path, product.board))
     board = entry.value if entry else None
-    models = _plan_models(product, source, catalog, cache_dir, errors)
+    models = plan_models(product, source, catalog, cache_dir, errors)
     builder = product.builder or (board.default_builder if board else "debian")
     features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
@@ -247,13 +247,14 @@ def _collect(errors: list[UserError], step: Callable[[], T]) -> T | None:
     return None
 
 
-def _plan_models(
+def plan_models(
     product: Product,
     source: Source,
     catalog: Catalog,
     cache_dir: Path | None,
     errors: list[UserError],
 ) -> tuple[PlannedModel, ...]:
+    """The product's models; what is wrong with one is added to `errors`."""
     base = source.path.resolve().parent
     models: list[PlannedModel] = []
     for index, name in enumerate(product.models):
@@ -261,7 +262,7 @@ def _plan_models(
 
         def plan(name: str = name, place: str = place) -> PlannedModel:
             path = catalog.find("model", name, place=place, base=base)
-            planned = plan_model(path, cache_dir)
+            planned = plan_model(path, cache_dir, catalog)
             same_name(path, name, planned)
             return planned
 
