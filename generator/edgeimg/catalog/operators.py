@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Number
-from edgeimg.manifest.base import Manifest, Name, Text, Version, Word
-from edgeimg.manifest.load import Source, parse, read_source
+from edgeimg.catalog.search import Catalog, Entry
+from edgeimg.manifest.base import Manifest, Name, Number, Text, Version, Word
+from edgeimg.manifest.load import read_source
 
 # As the model file has it: `CONV_2D`, `Conv`, `com.microsoft.Gelu`.
 Operator = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=128)]
@@ -81,27 +80,12 @@ class AcceleratorOperators(Manifest):
     operators: dict[Operator, Rule]
 
 
-T = TypeVar("T", bound=Manifest)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listed(Generic[T]):
-    """A list, and where it was read."""
-
-    entry: T
-    source: Source
-
-    def place(self, *location: str) -> str:
-        """`file:line:column` of a key."""
-        return self.source.place((*location, ""))
-
-
 @dataclass(frozen=True, kw_only=True)
 class OperatorLists:
     """All lists: by runtime and release, and by accelerator."""
 
-    runtimes: Mapping[tuple[str, str], Listed[RuntimeOperators]] = field(default_factory=dict)
-    accelerators: Mapping[str, Listed[AcceleratorOperators]] = field(default_factory=dict)
+    runtimes: Mapping[tuple[str, str], Entry[RuntimeOperators]] = field(default_factory=dict)
+    accelerators: Mapping[str, Entry[AcceleratorOperators]] = field(default_factory=dict)
 
 
 def read_lists(catalog: Catalog) -> OperatorLists:
@@ -110,15 +94,15 @@ def read_lists(catalog: Catalog) -> OperatorLists:
     Raises:
         UserError: one of them cannot be read, or is wrong.
     """
-    runtimes: dict[tuple[str, str], Listed[RuntimeOperators]] = {}
-    accelerators: dict[str, Listed[AcceleratorOperators]] = {}
+    runtimes: dict[tuple[str, str], Entry[RuntimeOperators]] = {}
+    accelerators: dict[str, Entry[AcceleratorOperators]] = {}
     for path in catalog.files("operators"):
-        source = read_source(path)
-        if "accelerators" in source.data:
-            found = parse(source, AcceleratorOperators)
-            for name in found.accelerators:
-                accelerators.setdefault(name, Listed(entry=found, source=source))
+        # Read as it is first: what it lists says which of the two kinds it is.
+        if "accelerators" in read_source(path).data:
+            found = catalog.read(path, AcceleratorOperators)
+            for name in found.value.accelerators:
+                accelerators.setdefault(name, found)
         else:
-            entry = parse(source, RuntimeOperators)
-            runtimes.setdefault((entry.runtime, entry.release), Listed(entry=entry, source=source))
+            entry = catalog.read(path, RuntimeOperators)
+            runtimes.setdefault((entry.value.runtime, entry.value.release), entry)
     return OperatorLists(runtimes=runtimes, accelerators=accelerators)

@@ -12,11 +12,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import Manifest
-from edgeimg.manifest.load import is_file, is_folder, load, shown, user_path
+from edgeimg.manifest.load import (
+    Source,
+    is_file,
+    is_folder,
+    parse,
+    read_source,
+    shown,
+    user_path,
+)
 from edgeimg.resources import data_root
 
 T = TypeVar("T", bound=Manifest)
@@ -29,6 +37,25 @@ PATTERNS = {
     "accelerator": ("catalog/accelerators/{name}.yaml",),
     "operators": ("catalog/operators/{name}.yaml",),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Generic[T]):
+    """A file of the catalogue, and where each of its values stands."""
+
+    value: T
+    source: Source
+
+    @property
+    def path(self) -> Path:
+        return self.source.path
+
+    def place(self, *location: str | int) -> str:
+        """`file:line` of a value; what is shipped is named as it is in the sources."""
+        line = self.source.place(location).split(":")[-2:-1]
+        path, shipped = self.path.resolve(), data_root()
+        name = path.relative_to(shipped) if path.is_relative_to(shipped) else shown(path)
+        return ":".join([str(name), *line])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +111,7 @@ class Catalog:
                     hint="See `catalogs:` and EDGEIMG_PATH.",
                 )
         self.folders = (*[folder.resolve() for _, folder in named], data_root())
+        self._read: dict[Path, Entry[Any]] = {}
 
     def names(self, kind: str) -> list[str]:
         """Names of all entries of that kind, sorted."""
@@ -121,10 +149,24 @@ class Catalog:
 
     def load(self, kind: str, name: str, of: type[T], *, place: str = "") -> tuple[Path, T]:
         """Finds and loads an entry; its own name must be that of its file."""
-        path = self.find(kind, name, place=place)
-        entry = load(path, of)
-        same_name(path, name, entry)
-        return path, entry
+        entry = self.entry(kind, name, of, place=place)
+        return entry.path, entry.value
+
+    def entry(
+        self, kind: str, name: str, of: type[T], *, place: str = "", base: Path | None = None
+    ) -> Entry[T]:
+        """The same, with the places of its values."""
+        path = self.find(kind, name, place=place, base=base)
+        entry = self.read(path, of)
+        same_name(path, name, entry.value)
+        return entry
+
+    def read(self, path: Path, of: type[T]) -> Entry[T]:
+        """A file of the catalogue, read once."""
+        if path not in self._read:
+            source = read_source(path)
+            self._read[path] = Entry(value=parse(source, of), source=source)
+        return self._read[path]
 
     def shadow(self, kind: str, name: str) -> Shadow | None:
         """What the entry or `file` in use hides, if it hides one."""

@@ -8,29 +8,32 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
+    NAME_PATTERN,
     Commit,
     Config,
     InsidePath,
     Manifest,
     ModuleName,
     Name,
+    Number,
     PackageName,
+    Provides,
     Sha256,
     Text,
     Version,
+    Versions,
     Word,
     YoctoConf,
 )
 from edgeimg.manifest.product import Option
 
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Number = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 
 
 class Refusal(Manifest):
     """Versions that must not be used, and why."""
 
-    versions: str = Field(description="Version specifier, such as `>=1.30`.")
+    versions: Versions = Field(description="Version specifier, such as `>=1.30`.")
     reason: Text = Field(description="Why not.")
     source: Text = Field(description="Where this is known from.")
     checked: Text = Field(description="When and how it was checked.")
@@ -46,10 +49,26 @@ class WheelPin(Manifest):
     glibc: Number = Field(description="The oldest C library it runs with.")
 
 
+class Requirement(Manifest):
+    """What one release asks of another part."""
+
+    by: Text = Field(description="Which of its parts asks, such as `the driver`.")
+    part: Name = Field(
+        description="What it asks for: `kernel`, `glibc`, a runtime, an architecture, a CPU "
+        "feature, or another part that a board or a builder provides."
+    )
+    versions: Versions = Field(
+        default="", description="Version specifier, such as `<6.12`; empty: any, if it is there."
+    )
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
 class Release(Manifest):
     """One version of a runtime."""
 
     version: Number
+    requires: tuple[Requirement, ...] = ()
     wheels: dict[str, WheelPin] = Field(description="By architecture.")
     source: Text = Field(description="Where the pins come from.")
     checked: Text = Field(description="When and how they were checked.")
@@ -110,13 +129,21 @@ class Runtime(Manifest):
     summary: Text
     homepage: Text
     license: Text
-    adapter: Name = Field(description="The app's adapter, `app/src/runtime/<adapter>.cc`.")
+    supported: bool = True
+    reason: Text = Field(default="", description="Why it is not supported, and what is instead.")
+    adapter: str = Field(
+        default="", description="The app's adapter, `app/src/runtime/<adapter>.cc`."
+    )
     formats: tuple[Name, ...] = Field(description="Model formats, by file extension.")
     kernel_modes: tuple[Literal["reference", "default"], ...] = Field(
-        description="Modes that the golden outputs are compared in."
+        default=("default",), description="Modes that the golden outputs are compared in."
     )
-    host: Name = Field(description="The host interpreter, a module of `edgeimg.prepare.hosts`.")
-    package: Word = Field(description="The Python package of the host interpreter and the wheels.")
+    host: str = Field(
+        default="", description="The host interpreter, a module of `edgeimg.prepare.hosts`."
+    )
+    package: str = Field(
+        default="", description="The Python package of the host interpreter and the wheels."
+    )
     releases: tuple[Release, ...] = Field(default=(), description="Newest wanted first.")
     refuse: tuple[Refusal, ...] = Field(default=())
     memory: dict[Name, MeasuredMemory] = Field(
@@ -125,6 +152,15 @@ class Runtime(Manifest):
     debian: RuntimeDebian | None = Field(default=None, description="Absent: not served.")
     buildroot: RuntimeBuildroot | None = Field(default=None, description="Absent: not served.")
     yocto: RuntimeYocto | None = Field(default=None, description="Absent: not served.")
+
+    @model_validator(mode="after")
+    def _all_of_it_when_supported(self) -> Runtime:
+        for key in ("adapter", "host", "package"):
+            if self.supported and not re.fullmatch(NAME_PATTERN, getattr(self, key)):
+                raise ValueError(f"{key}: is missing; a name goes with what is supported")
+        if not self.supported and not self.reason:
+            raise ValueError("reason: is missing; it goes with supported: false")
+        return self
 
 
 class FeatureOption(Manifest):
@@ -253,6 +289,7 @@ class DebianDistribution(Manifest):
     suite: Word
     glibc: Number = Field(description="C library of the suite.")
     repositories: tuple[Repository, ...]
+    provides: Provides = Field(default_factory=dict, description="Versions of its parts.")
     keyring: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9./_-]+$")]
     root: tuple[PackageName, ...] = Field(description="In every root file system.")
     boot: tuple[PackageName, ...] = Field(description="The EFI stub.")
@@ -287,16 +324,6 @@ class AcceleratorCompiler(Manifest):
     module: Name = Field(description="A module of `edgeimg.prepare.compilers`.")
     requirements: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._<>=!~,-]+$")], ...]
     options: tuple[Word, ...] = Field(default=(), description="Handed to it before the model.")
-
-
-class Requirement(Manifest):
-    """What one release asks of another part."""
-
-    part: Name = Field(description="What is asked: `kernel`, `glibc`, a runtime, a CPU feature.")
-    versions: str = Field(description="Version specifier, such as `<6.12`; empty: it is there.")
-    why: Text = Field(description="Which of its parts asks, and why: `the driver needs ...`.")
-    source: Text = Field(description="Where this is known from.")
-    checked: Text = Field(description="When and how it was checked.")
 
 
 class AcceleratorRelease(Manifest):
@@ -359,6 +386,7 @@ class BuildrootRelease(Manifest):
     version: Version
     release: Number = Field(description="The tag.")
     commit: Commit
+    provides: Provides = Field(default_factory=dict, description="Versions of its parts.")
     git: Text = Field(description="Where it is cloned from.")
     checked: Text = Field(description="When and how.")
     lists: tuple[Word, ...] = Field(
@@ -375,6 +403,7 @@ class YoctoSeries(Manifest):
     summary: Text
     release: Number
     glibc: Number = Field(description="Its C library.")
+    provides: Provides = Field(default_factory=dict, description="Versions of its parts.")
     setup: bool = Field(default=True, description="It has bitbake-setup, and fragments.")
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf in this series.")
 

@@ -58,7 +58,7 @@ def _wanted(
     lists: OperatorLists, runtime: str | None, model_format: str
 ) -> dict[str, tuple[str, str]]:
     """`name version` -> key, of the releases that are asked for and read the format."""
-    known = {key for key, listed in lists.runtimes.items() if listed.entry.format == model_format}
+    known = {key for key, listed in lists.runtimes.items() if listed.value.format == model_format}
     asked = sorted(key for key in known if runtime in (None, key[0], "-".join(key)))
     if not asked:
         raise UserError(

@@ -100,7 +100,9 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "builder": plan.builder,
         "runtime": f"{runtime.name} {runtime.version}",
         "runtime from": _runtime_from(plan),
-        "accelerator": plan.accelerator.name if plan.accelerator else "",
+        "accelerator": f"{plan.accelerator.name} {plan.accelerator.release}".strip()
+        if plan.accelerator
+        else "",
         "kernel modes": list(runtime.kernel_modes),
         "models": [
             f"{one.name} ({one.info.format}, {one.info.size:,} bytes)" for one in plan.models

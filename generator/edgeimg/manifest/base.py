@@ -109,6 +109,32 @@ Commit = Annotated[str, Constraints(pattern=COMMIT_PATTERN)]
 YoctoConf = dict[Annotated[str, Constraints(pattern=VARIABLE_PATTERN, max_length=128)], Line]
 
 
+def _specifier(text: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        raise ValueError(f"'{text[:60]}' is no version specifier, such as >=6.8,<6.12") from None
+    return text
+
+
+Number = Annotated[str, Constraints(pattern=r"^[0-9]+(\.[0-9]+)*$", max_length=32)]
+Versions = Annotated[str, Constraints(max_length=64), AfterValidator(_specifier)]
+
+
+class Provided(Manifest):
+    """A part that is there in this version, for what asks for it."""
+
+    version: Number
+    source: Text = Field(description="What provides it, and where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
+# By part: `kernel`, `mesa`, or what else somebody's `requires` names.
+Provides = dict[Name, Provided]
+
+
 def _inside(path: str) -> str:
     if path.startswith("/") or ".." in path.split("/"):
         raise ValueError("leaves the folder; write a path below it, without '..'")

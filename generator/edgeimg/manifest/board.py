@@ -14,6 +14,7 @@ from edgeimg.manifest.base import (
     ModuleName,
     Name,
     PackageName,
+    Provides,
     Text,
     Version,
     Word,
@@ -117,6 +118,9 @@ class DebianBoard(Manifest):
     modules: tuple[ModuleName, ...] = Field(
         default=(), description="Kernel modules that the initramfs loads to find the root."
     )
+    provides: Provides = Field(
+        default_factory=dict, description="Versions of its parts, over the catalogue's."
+    )
     late_modules: tuple[ModuleName, ...] = Field(
         default=(), description="Kernel modules that are loaded after the services have started."
     )
@@ -135,6 +139,9 @@ class BuildrootBoard(Manifest):
         "absent: ours is all there is.",
     )
     config: Config = Field(default_factory=dict, description="Symbols that the board needs.")
+    provides: Provides = Field(
+        default_factory=dict, description="Versions of its parts, over the catalogue's."
+    )
     kernel: Word = Field(description="The kernel's file, such as `Image`.")
     disk: Word | None = Field(
         default=None,
@@ -175,6 +182,9 @@ class YoctoBoardSeries(Manifest):
     """What one Yocto series adds to the board."""
 
     artefacts: tuple[Artefact, ...] = Field(default=(), description="More files to collect.")
+    provides: Provides = Field(
+        default_factory=dict, description="Versions of its parts, over the catalogue's."
+    )
 
 
 class YoctoBoard(Manifest):

@@ -15,6 +15,7 @@ from edgeimg.manifest.base import (
     Line,
     Manifest,
     Name,
+    Number,
     PackageName,
     Text,
     Version,
@@ -134,14 +135,11 @@ class AppGit(Manifest):
     revision: Commit = Field(description="Its commit.")
 
 
-VersionNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
-
-
 class AcceleratorChoice(Manifest):
     """What the models run on beside the CPU."""
 
     name: Name
-    release: VersionNumber | None = Field(
+    release: Number | None = Field(
         default=None,
         description="Which of the catalogue's releases; default: the first that fits.",
     )
@@ -201,7 +199,7 @@ class Product(Manifest):
     runtime: Name | None = Field(
         default=None, description="What executes the models; default: the first that can."
     )
-    runtime_version: VersionNumber | None = Field(
+    runtime_version: Number | None = Field(
         default=None, description="Version of the runtime; default: the catalogue's first."
     )
     accelerator: (
@@ -255,6 +253,11 @@ class Product(Manifest):
         default=BuildrootOptions(), description="The buildroot builder."
     )
     yocto: YoctoOptions = Field(default=YoctoOptions(), description="The yocto builder.")
+    provides: dict[Name, Number] = Field(
+        default_factory=dict,
+        description="Versions of parts that your own layers or packages bring in place of the "
+        "board's, such as `kernel: 6.6.30`; accelerators are judged by them.",
+    )
     catalogs: tuple[AnyPath, ...] = Field(
         default=(), description="Folders with boards, models and catalogue entries of your own."
     )

@@ -67,7 +67,7 @@ def select(
     Raises:
         UserError, UserErrors: no file and no board, a bad setting, a bad file.
     """
-    path = file or _find(Path.cwd())
+    path = file or find_product()
     if path is not None:
         source, note = read_source(path), ""
     else:
@@ -95,7 +95,9 @@ def select(
     )
 
 
-def _find(start: Path) -> Path | None:
+def find_product() -> Path | None:
+    """The product file here, or in a folder above."""
+    start = Path.cwd()
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME

@@ -1,68 +1,48 @@
-"""Which accelerator, and whether everything that it needs is there."""
+"""What an accelerator adds to the image, and whether everything that it needs is there."""
 
 from __future__ import annotations
 
+from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import Accelerator
 from edgeimg.errors import UserError
-from edgeimg.plan.chosen import Chosen
+from edgeimg.manifest.load import Source
+from edgeimg.manifest.product import Product
 from edgeimg.plan.plan import PlannedAccelerator
+from edgeimg.plan.stack import Stack
 
 
-def choose_accelerator(chosen: Chosen) -> Accelerator | None:
-    """The product's accelerator, which the board and the builder can serve.
-
-    Raises:
-        UserError: there is none of that name, or something that it needs is not there.
-    """
-    product = chosen.product
-    if product.accelerator is None:
-        return None
-    place = chosen.source.place(("accelerator",))
-    _, entry = chosen.catalog.load(
-        "accelerator", product.accelerator.name, Accelerator, place=place
-    )
+def refusal(entry: Accelerator, builder: str, place: str) -> UserError | None:
+    """Why an image cannot have it, though all versions may fit."""
     if not entry.supported:
-        raise UserError(f"accelerator {entry.name} is not supported: {entry.reason}", place=place)
-    if entry.needs not in chosen.board.offers:
-        offers = ", ".join(chosen.board.offers) or "nothing"
-        raise UserError(
-            f"accelerator {entry.name} needs {entry.needs}, "
-            f"and {chosen.board.name} offers {offers}",
-            place=place,
-            hint="Take another board, or see `offers` in its YAML.",
-        )
-    if getattr(entry, chosen.builder, None) is None:
-        raise UserError(
-            f"accelerator {entry.name} is not to be had with {chosen.builder}", place=place
-        )
-    if product.runtime and product.runtime not in entry.runtimes:
-        raise UserError(
-            f"accelerator {entry.name} is reached through {' or '.join(entry.runtimes)}, "
-            f"not {product.runtime}",
-            place=chosen.source.place(("runtime",)),
-        )
+        return UserError(f"accelerator {entry.name} is not supported: {entry.reason}", place=place)
+    if getattr(entry, builder, None) is None:
+        return UserError(f"accelerator {entry.name} is not to be had with {builder}", place=place)
+    return None
+
+
+def check_licenses(product: Product, source: Source, entry: Accelerator) -> None:
+    """Raises UserError for a licence that nobody has accepted."""
     missing = [one for one in entry.accept_licenses if one not in product.accept_licenses]
     if missing:
         raise UserError(
             f"accelerator {entry.name} comes under the licence {missing[0]}",
-            place=place,
+            place=source.place(("accelerator", "name")),
             hint=f"Read it; then write `accept_licenses: [{missing[0]}]`.",
         )
-    return entry
 
 
-def plan_accelerator(chosen: Chosen, entry: Accelerator) -> PlannedAccelerator:
-    """What the builder adds for it.
-
-    Raises:
-        UserError: its kernel options are missing in the catalogue's folder.
-    """
+def plan_accelerator(catalog: Catalog, stack: Stack) -> PlannedAccelerator | None:
+    """What the builder adds for it."""
+    if stack.accelerator is None:
+        return None
+    entry = stack.accelerator.value
     assert entry.buildroot is not None
     fragment = None
     if entry.buildroot.fragment is not None:
-        fragment = chosen.catalog.file(f"buildroot-external/linux/{entry.buildroot.fragment}")
+        fragment = catalog.file(f"buildroot-external/linux/{entry.buildroot.fragment}")
     return PlannedAccelerator(
         name=entry.name,
+        release=stack.release.version if stack.release else "",
         delegate=entry.delegate.library if entry.delegate else None,
         options=entry.delegate.options if entry.delegate else {},
         config=entry.buildroot.config,

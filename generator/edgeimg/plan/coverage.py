@@ -7,13 +7,12 @@ from typing import Any
 
 from edgeimg.catalog.operators import (
     AcceleratorOperators,
-    Listed,
     OperatorLists,
     Rule,
     RuntimeOperators,
     Versions,
 )
-from edgeimg.manifest.load import shown
+from edgeimg.catalog.search import Entry
 from edgeimg.model.info import ModelInfo, OperatorUse
 
 SELECT = "Flex"  # what TensorFlow's own operators begin with, in a TFLite file
@@ -26,7 +25,7 @@ class Gap:
     Attributes:
         operator: its name, or what else it is.
         why: what is missing.
-        place: `file:line:column` of the fact, or the file that does not have it.
+        place: `file:line` of the fact, or of the list that does not have it.
         hint: what to do; may be empty.
         fatal: the model does not run; else it runs, with a loss that `why` names.
     """
@@ -120,7 +119,7 @@ def coverage(
         accelerator: its name; None for the CPU alone.
     """
     listed = lists.runtimes.get((runtime, release))
-    if listed is not None and listed.entry.format != info.format:
+    if listed is not None and listed.value.format != info.format:
         listed = None
     target = lists.accelerators.get(accelerator) if accelerator else None
     rows, gaps, reference = [], list(_file_gaps(info, listed)), True
@@ -151,7 +150,7 @@ def others_that_can(info: ModelInfo, lists: OperatorLists, runtime: str, release
     """The other releases of the lists that have all that the model needs: `name version`."""
     found = []
     for name, version in sorted(lists.runtimes):
-        entry = lists.runtimes[name, version].entry
+        entry = lists.runtimes[name, version].value
         if (name, version) == (runtime, release) or entry.format != info.format:
             continue
         if not coverage(info, lists, name, version).fatal:
@@ -159,37 +158,37 @@ def others_that_can(info: ModelInfo, lists: OperatorLists, runtime: str, release
     return found
 
 
-def _file_gaps(info: ModelInfo, listed: Listed[RuntimeOperators] | None) -> list[Gap]:
+def _file_gaps(info: ModelInfo, listed: Entry[RuntimeOperators] | None) -> list[Gap]:
     """What is wrong with the file as a whole."""
     stamped = info.metadata.get("ir_version", "")
-    if listed is None or listed.entry.ir_version is None or not stamped.isdigit():
+    if listed is None or listed.value.ir_version is None or not stamped.isdigit():
         return []
-    if int(stamped) <= listed.entry.ir_version:
+    if int(stamped) <= listed.value.ir_version:
         return []
-    why = f"is version {stamped}, and {_name(listed)} reads up to {listed.entry.ir_version}"
+    why = f"is version {stamped}, and {_name(listed)} reads up to {listed.value.ir_version}"
     hint = "Save it with an older ir_version; the operators may stay as they are."
-    return [Gap(operator="the ONNX file", why=why, place=listed.place("ir_version"), hint=hint)]
+    return [Gap(operator="the ONNX file", why=why, place=listed.place("ir_version", ""), hint=hint)]
 
 
 def _gap(
     use: OperatorUse,
     lists: OperatorLists,
-    listed: Listed[RuntimeOperators] | None,
+    listed: Entry[RuntimeOperators] | None,
     accelerator: str | None,
 ) -> Gap | None:
     """What keeps the runtime from executing an operator."""
     if listed is None:
         return None
-    compiled = [one.entry for one in lists.accelerators.values() if one.entry.compiled == use.name]
+    compiled = [one.value for one in lists.accelerators.values() if one.value.compiled == use.name]
     if compiled:
         return _compiled_gap(use, compiled[0], listed, accelerator)
-    entry = listed.entry
+    entry = listed.value
     if entry.domains:
         domain = use.name.rpartition(".")[0] or "ai.onnx"
         return _version_gap(use, entry.domains.get(domain), listed, "domains", domain)
     if use.name in entry.custom:
         return None
-    known = any(use.name in one.entry.operators for one in lists.runtimes.values())
+    known = any(use.name in one.value.operators for one in lists.runtimes.values())
     if known or use.name.replace("_", "").isupper():
         found = entry.operators.get(use.name)
         return _version_gap(use, found, listed, "operators", use.name)
@@ -199,14 +198,14 @@ def _gap(
     else:
         why = f"is a custom operator, and {_name(listed)} has none of that name"
         hint = f"It has {', '.join(entry.custom)}." if entry.custom else ""
-    place = listed.place("custom") if entry.custom else shown(listed.source.path)
+    place = listed.place("custom", "") if entry.custom else listed.place()
     return Gap(operator=use.name, why=why, place=place, hint=hint)
 
 
 def _compiled_gap(
     use: OperatorUse,
     entry: AcceleratorOperators,
-    listed: Listed[RuntimeOperators],
+    listed: Entry[RuntimeOperators],
     accelerator: str | None,
 ) -> Gap | None:
     """A model that consists of what a compiler made runs with that accelerator only."""
@@ -216,7 +215,7 @@ def _compiled_gap(
     return Gap(
         operator=use.name,
         why=f"was compiled for {names}, and {_name(listed)} alone cannot run it",
-        place=shown(listed.source.path),
+        place=listed.place(),
         hint=f"Give the model as it was before, or `accelerator: {entry.accelerators[0]}`.",
     )
 
@@ -224,15 +223,15 @@ def _compiled_gap(
 def _version_gap(
     use: OperatorUse,
     found: Versions | None,
-    listed: Listed[RuntimeOperators],
+    listed: Entry[RuntimeOperators],
     key: str,
     name: str,
 ) -> Gap | None:
     """What is wrong with an operator's version, or that of its set."""
     if found is None:
         why = f"is not among the {key} of {_name(listed)}"
-        return Gap(operator=name, why=why, place=shown(listed.source.path))
-    place = listed.place(key, name)
+        return Gap(operator=name, why=why, place=listed.place())
+    place = listed.place(key, name, "")
     # Old files have no version, which is read as 0 or 1.
     version = max(use.version, 1)
     has = f"{_name(listed)} has {found.first} to {found.last}"
@@ -252,12 +251,12 @@ def _version_gap(
 
 
 def _placing(
-    use: OperatorUse, target: Listed[AcceleratorOperators] | None, model_format: str
+    use: OperatorUse, target: Entry[AcceleratorOperators] | None, model_format: str
 ) -> tuple[str, str]:
     """(why an operator stays on the CPU or empty, what else is asked of it)."""
     if target is None:
         return "", ""
-    entry = target.entry
+    entry = target.value
     if use.name == entry.compiled:
         return "", ""
     if entry.format != model_format:
@@ -289,5 +288,5 @@ def _placeable(rows: list[Covered]) -> float:
     return 100.0 * may / whole if whole else 100.0
 
 
-def _name(listed: Listed[RuntimeOperators]) -> str:
-    return f"{listed.entry.runtime} {listed.entry.release}"
+def _name(listed: Entry[RuntimeOperators]) -> str:
+    return f"{listed.value.runtime} {listed.value.release}"

@@ -134,6 +134,7 @@ class PlannedAccelerator:
     """What the models run on: the delegate's library and options, and what a builder adds."""
 
     name: str
+    release: str
     delegate: str | None
     options: Mapping[str, str]
     config: Config

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from edgeimg.catalog.search import Catalog, Shadow, same_name
+from edgeimg.catalog.search import Catalog, Entry, Shadow, same_name
 from edgeimg.catalog.types import (
     Architecture,
     Architectures,
@@ -20,9 +20,10 @@ from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported, YoctoBoard
 from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Product
-from edgeimg.plan.accelerators import choose_accelerator, plan_accelerator
+from edgeimg.plan.accelerators import check_licenses, plan_accelerator, refusal
 from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_buildroot
 from edgeimg.plan.chosen import Chosen
+from edgeimg.plan.coherence import Fact
 from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
 from edgeimg.plan.fit import fit_operators
@@ -38,7 +39,8 @@ from edgeimg.plan.plan import (
     PlannedRuntime,
     YoctoPlan,
 )
-from edgeimg.plan.runtimes import plan_runtime
+from edgeimg.plan.stack import Contradiction, Stack, Wish, choose_stack, find_accelerator, nearest
+from edgeimg.plan.target import Target, target
 from edgeimg.plan.yocto import choose_series, plan_yocto
 from edgeimg.resources import data
 
@@ -55,16 +57,17 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         UserErrors, UserError: what does not exist or does not fit, with places.
     """
     base = source.path.resolve().parent
-    catalog = Catalog(_catalogs(product, source))
+    catalog = Catalog(catalog_folders(product, source))
     errors: list[UserError] = []
     board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
-    board = _collect(errors, lambda: _board(board_path, product.board))
+    entry = _collect(errors, lambda: _board(catalog, board_path, product.board))
+    board = entry.value if entry else None
     models = _plan_models(product, source, catalog, cache_dir, errors)
     builder = product.builder or (board.default_builder if board else "debian")
     features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
     app = _app(product, base, source, errors)
-    if errors or board is None or features is None:
+    if errors or entry is None or board is None or features is None:
         raise UserErrors(errors)
     serves = _builder(product, source, board, board_path, builder)
     _storage(product, source, board, board_path, serves)
@@ -72,20 +75,16 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         product=product,
         source=source,
         catalog=catalog,
-        board=board,
-        board_path=board_path,
+        entry=entry,
         builder=builder,
     )
-    wanted = choose_accelerator(chosen)
-    accelerator = plan_accelerator(chosen, wanted) if wanted else None
-    through = wanted.runtimes if wanted else ()
     _app_git(product, source, serves)
     if isinstance(serves, DebianBoard):
-        made = _with_debian(chosen, serves, models, through, features)
+        made = _with_debian(chosen, serves, models, features)
     elif isinstance(serves, YoctoBoard):
-        made = _with_yocto(chosen, serves, models, through, features[1])
+        made = _with_yocto(chosen, serves, models, features[1])
     else:
-        made = _with_buildroot(chosen, serves, models, through, accelerator, features[0])
+        made = _with_buildroot(chosen, serves, models, features[0])
     runtime, notes = fit_operators(chosen, models, made.runtime)
     notes += fit_memory(chosen, models, runtime)
     return Plan(
@@ -97,7 +96,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         builder=builder,
         glibc=made.glibc,
         runtime=runtime,
-        accelerator=accelerator,
+        accelerator=made.accelerator,
         models=models,
         threads=product.threads,
         features=features[0],
@@ -120,6 +119,7 @@ class _Made:
 
     glibc: str
     runtime: PlannedRuntime
+    accelerator: PlannedAccelerator | None = None
     debian: DebianPlan | None = None
     buildroot: BuildrootPlan | None = None
     yocto: YoctoPlan | None = None
@@ -129,45 +129,88 @@ def _with_debian(
     chosen: Chosen,
     serves: DebianBoard,
     models: tuple[PlannedModel, ...],
-    through: tuple[str, ...],
     features: tuple[tuple[PlannedFeature, ...], tuple[Feature, ...]],
 ) -> _Made:
-    distribution = load(chosen.catalog.file("catalog/debian.yaml"), DebianDistribution)
-    runtime = plan_runtime(chosen, models, distribution.glibc, through)
+    distribution = chosen.catalog.read(
+        chosen.catalog.file("catalog/debian.yaml"), DebianDistribution
+    ).value
+    runtime, accelerator = _stack(chosen, distribution.suite, models)
     planned, entries = features
     plan = plan_debian(chosen, serves, distribution, runtime, entries, planned)
-    return _Made(glibc=distribution.glibc, runtime=runtime, debian=plan)
+    return _Made(glibc=distribution.glibc, runtime=runtime, accelerator=accelerator, debian=plan)
 
 
 def _with_buildroot(
     chosen: Chosen,
     serves: BuildrootBoard,
     models: tuple[PlannedModel, ...],
-    through: tuple[str, ...],
-    accelerator: PlannedAccelerator | None,
     features: tuple[PlannedFeature, ...],
 ) -> _Made:
-    release = load(chosen.catalog.file("catalog/buildroot.yaml"), BuildrootRelease)
+    release = chosen.catalog.read(
+        chosen.catalog.file("catalog/buildroot.yaml"), BuildrootRelease
+    ).value
     toolchain = choose_toolchain(chosen, release)
     glibc = release.toolchains[toolchain].glibc
-    runtime = plan_runtime(chosen, models, glibc, through)
+    runtime, accelerator = _stack(chosen, toolchain, models)
     plan = plan_buildroot(chosen, serves, release, toolchain, runtime, accelerator, features)
-    return _Made(glibc=glibc, runtime=runtime, buildroot=plan)
+    return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, buildroot=plan)
 
 
 def _with_yocto(
     chosen: Chosen,
     serves: YoctoBoard,
     models: tuple[PlannedModel, ...],
-    through: tuple[str, ...],
     features: tuple[Feature, ...],
 ) -> _Made:
-    catalog = load(chosen.catalog.file("catalog/yocto.yaml"), YoctoCatalog)
+    catalog = chosen.catalog.read(chosen.catalog.file("catalog/yocto.yaml"), YoctoCatalog).value
     series = choose_series(chosen, serves, catalog)
     glibc = catalog.series[series].glibc
-    runtime = plan_runtime(chosen, models, glibc, through)
+    runtime, accelerator = _stack(chosen, series, models)
     plan = plan_yocto(chosen, serves, catalog, series, runtime, features)
-    return _Made(glibc=glibc, runtime=runtime, yocto=plan)
+    return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, yocto=plan)
+
+
+def _stack(
+    chosen: Chosen, flavour: str, models: tuple[PlannedModel, ...]
+) -> tuple[PlannedRuntime, PlannedAccelerator | None]:
+    """The runtime and the accelerator, in releases that fit each other and the board."""
+    product, source = chosen.product, chosen.source
+    own = {
+        part: Fact(part=part, version=version, who=product.name, place=source.place(("provides",)))
+        for part, version in product.provides.items()
+    }
+    there = target(chosen.catalog, chosen.entry, chosen.builder, flavour, own)
+    wanted = product.accelerator
+    wish = Wish(
+        formats={model.info.format: model.name for model in models},
+        runtime=product.runtime,
+        runtime_version=product.runtime_version,
+        accelerator=wanted.name if wanted else None,
+        release=wanted.release if wanted else None,
+        source=source,
+    )
+    stack = _coherent(chosen, there, wish)
+    if stack.accelerator is not None:
+        entry = stack.accelerator.value
+        refused = refusal(entry, chosen.builder, wish.place("accelerator", "name"))
+        if refused is not None:
+            raise refused
+        check_licenses(product, source, entry)
+    assert stack.runtime is not None
+    return stack.runtime, plan_accelerator(chosen.catalog, stack)
+
+
+def _coherent(chosen: Chosen, there: Target, wish: Wish) -> Stack:
+    try:
+        return choose_stack(chosen.catalog, there, wish)
+    except Contradiction as error:
+        hint = nearest(chosen.catalog, chosen.entry, there, wish)
+        both: list[UserError] = [Contradiction(error.clashes, place=error.place, hint=hint)]
+        if wish.accelerator:
+            entry = find_accelerator(chosen.catalog, there, wish).value
+            refused = refusal(entry, chosen.builder, error.place)
+            both += [refused] if refused else []
+        raise UserErrors(both) from None
 
 
 # What the boot partition and the root file system need beside the data partition.
@@ -177,7 +220,8 @@ BUILDROOT_MIB = ESP_MIB + 2 * SLOT_MIB
 T = TypeVar("T")
 
 
-def _catalogs(product: Product, source: Source) -> list[tuple[str, Path]]:
+def catalog_folders(product: Product, source: Source) -> list[tuple[str, Path]]:
+    """The product's own catalogues: where each is named, and its folder."""
     base = source.path.resolve().parent
     places = [source.place(("catalogs", index)) for index in range(len(product.catalogs))]
     return [
@@ -186,10 +230,10 @@ def _catalogs(product: Product, source: Source) -> list[tuple[str, Path]]:
     ]
 
 
-def _board(path: Path, name: str) -> Board:
-    board = load(path, Board)
-    same_name(path, name, board)
-    return board
+def _board(catalog: Catalog, path: Path, name: str) -> Entry[Board]:
+    entry = catalog.read(path, Board)
+    same_name(path, name, entry.value)
+    return entry
 
 
 def _collect(errors: list[UserError], step: Callable[[], T]) -> T | None:

@@ -1,138 +1,165 @@
-"""Which runtime, in which version, and where its library comes from."""
+"""Which releases of a runtime can be had, and where its library comes from."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from edgeimg.catalog.types import Release, Runtime, RuntimeYocto
+from edgeimg.catalog.search import Entry
+from edgeimg.catalog.types import (
+    Refusal,
+    Release,
+    Requirement,
+    Runtime,
+    RuntimeBuildroot,
+    RuntimeDebian,
+    RuntimeYocto,
+)
 from edgeimg.errors import UserError
 from edgeimg.manifest.base import Config
 from edgeimg.manifest.board import Board
-from edgeimg.manifest.product import Product
-from edgeimg.plan.chosen import Chosen
-from edgeimg.plan.plan import DebianRuntime, PlannedModel, PlannedRuntime, WheelRequest
+from edgeimg.plan.coherence import Candidate, Fact, Need
+from edgeimg.plan.plan import DebianRuntime, PlannedRuntime, WheelRequest
+from edgeimg.plan.target import Target
 
 
-def plan_runtime(
-    chosen: Chosen,
-    models: tuple[PlannedModel, ...],
-    glibc: str,
-    only: tuple[str, ...] = (),
-) -> PlannedRuntime:
-    """Chooses the runtime, or takes the product's, and proves that it fits.
+@dataclass(frozen=True, kw_only=True)
+class RuntimeCandidate:
+    """A release of a runtime that can be had, and what it asks for."""
+
+    planned: PlannedRuntime
+    candidate: Candidate
+
+
+def runtime_candidates(
+    entry: Entry[Runtime], target: Target, version: str | None = None, place: str = ""
+) -> tuple[RuntimeCandidate, ...]:
+    """The runtime's releases for that board and builder, the wanted one first.
 
     Args:
-        glibc: the version of the image's C library.
-        only: the runtimes that the accelerator can be reached through; empty: any.
+        version: the only one that will do; None: any.
+        place: where the runtime or its version is asked for.
 
     Raises:
-        UserError: no runtime executes all models, or the chosen one does not
-            run them, is refused, or does not exist for the board and the builder.
+        UserError: it is not supported, the version is refused, or there is none.
     """
-    formats = {model.info.format for model in models}
-    product, source = chosen.product, chosen.source
-    place = source.place(("runtime",) if product.runtime else ("models",))
-    if not product.runtime:
-        return _first_that_can(chosen, formats, glibc, only)
-    _, runtime = chosen.catalog.load("runtime", product.runtime, Runtime, place=place)
-    for model in models:
-        if model.info.format not in runtime.formats:
-            raise UserError(
-                f"runtime {runtime.name} executes {', '.join(runtime.formats)}, "
-                f"and model {model.name} is {model.info.format}",
-                place=place,
-                hint="One runtime serves all models of a product.",
-            )
-    return _release(chosen, runtime, glibc)
-
-
-def _first_that_can(
-    chosen: Chosen, formats: set[str], glibc: str, only: tuple[str, ...]
-) -> PlannedRuntime:
-    """The first that executes the models and can be had; else why the first cannot."""
-    refusal: UserError | None = None
-    for name in chosen.catalog.names("runtime"):
-        _, runtime = chosen.catalog.load("runtime", name, Runtime)
-        if not formats <= set(runtime.formats) or (only and name not in only):
-            continue
-        try:
-            return _release(chosen, runtime, glibc)
-        except UserError as error:
-            refusal = refusal or error
-    raise refusal or UserError(
-        f"no runtime executes all of {', '.join(sorted(formats))}",
-        place=chosen.source.place(("models",)),
-        hint="One runtime serves all models of a product: make two products.",
-    )
-
-
-def _release(chosen: Chosen, runtime: Runtime, glibc: str) -> PlannedRuntime:
-    product, source, board = chosen.product, chosen.source, chosen.board
-    builder = chosen.builder
-    place = source.place(("runtime_version",) if product.runtime_version else ("runtime",))
-    if product.runtime_version:
-        _refuse(runtime, product.runtime_version, place)
+    runtime, builder, architecture = entry.value, target.builder, target.board.architecture
+    if not runtime.supported:
+        raise UserError(f"runtime {runtime.name} is not supported: {runtime.reason}", place=place)
+    if version:
+        _refuse(runtime, version, place)
     if getattr(runtime, builder) is None:
         raise UserError(f"runtime {runtime.name} is not to be had with {builder}", place=place)
-    for release in runtime.releases:
-        wheel = release.wheels.get(board.architecture)
-        if product.runtime_version not in (None, release.version) or wheel is None:
+    found = []
+    for index, release in enumerate(runtime.releases):
+        wheel = release.wheels.get(architecture)
+        if wheel is None or version not in (None, release.version):
             continue
-        if Version(wheel.glibc) > Version(glibc):
+        if _refusal(runtime, release.version):
             continue
-        _refuse(runtime, release.version, place)
-        return _from_wheel(runtime, release, board.architecture, builder)
-    if builder == "debian":
-        return _packaged(product, runtime, board, place)
-    if builder == "yocto":
-        raise _nowhere(product, runtime, board, place)
-    return _from_source(product, runtime, board, place)
-
-
-def _packaged(product: Product, runtime: Runtime, board: Board, place: str) -> PlannedRuntime:
-    """As the distribution packages it."""
-    assert runtime.debian is not None
-    packaged = runtime.debian.distribution.get(board.architecture)
-    if packaged is None or product.runtime_version not in (None, packaged.version):
-        raise _nowhere(product, runtime, board, place)
-    missing = [one for one in packaged.needs_cpu_features if one not in board.cpu_features]
-    if missing:
-        raise UserError(
-            f"{runtime.name} {packaged.version} needs a CPU with {', '.join(missing)} "
-            f"and {board.name} is a {board.cpu}",
-            place=place,
+        where = ("releases", index)
+        glibc = Need(
+            of=f"{runtime.name} {release.version}",
+            by="its library",
+            part="glibc",
+            versions=f">={wheel.glibc}",
+            place=entry.place(*where, "wheels", architecture, "glibc"),
         )
+        found.append(
+            _candidate(
+                _from_wheel(runtime, release, architecture, builder),
+                (glibc, *needs(entry, release.requires, where, glibc.of)),
+                entry.place(*where, "version"),
+            )
+        )
+    if builder == "debian" and runtime.debian is not None:
+        found += _packaged(entry, runtime.debian, architecture, version)
+    if builder == "buildroot" and runtime.buildroot is not None and not found:
+        found += _from_source(entry, runtime.buildroot, architecture, version)
+    if not found:
+        raise _nowhere(runtime, target.board, version, place)
+    return tuple(found)
+
+
+def needs(
+    entry: Entry[Any], requires: Sequence[Requirement], where: Sequence[str | int], of: str
+) -> tuple[Need, ...]:
+    """The `requires` of a release, with their places."""
+    return tuple(
+        Need(
+            of=of,
+            by=one.by,
+            part=one.part,
+            versions=one.versions,
+            place=entry.place(*where, "requires", index),
+        )
+        for index, one in enumerate(requires)
+    )
+
+
+def _candidate(planned: PlannedRuntime, asks: tuple[Need, ...], place: str) -> RuntimeCandidate:
+    gives = Fact(part=planned.name, version=planned.version, who="the image", place=place)
+    return RuntimeCandidate(planned=planned, candidate=Candidate(needs=asks, gives=(gives,)))
+
+
+def _packaged(
+    entry: Entry[Runtime], served: RuntimeDebian, architecture: str, version: str | None
+) -> list[RuntimeCandidate]:
+    """As the distribution packages it."""
+    packaged = served.distribution.get(architecture)
+    if packaged is None or version not in (None, packaged.version):
+        return []
     debian = DebianRuntime(
         library=packaged.library,
-        include=runtime.debian.include or "",
+        include=served.include or "",
         packages=packaged.packages,
-        sysroot=runtime.debian.sysroot,
+        sysroot=served.sysroot,
     )
-    return _planned(runtime, packaged.version, debian=debian)
+    where = ("debian", "distribution", architecture)
+    asks = tuple(
+        Need(
+            of=f"{entry.value.name} {packaged.version}",
+            by="Debian's package",
+            part=feature,
+            versions="",
+            place=entry.place(*where, "needs_cpu_features", index),
+        )
+        for index, feature in enumerate(packaged.needs_cpu_features)
+    )
+    planned = _planned(entry.value, packaged.version, debian=debian)
+    return [_candidate(planned, asks, entry.place(*where, "version"))]
 
 
-def _from_source(product: Product, runtime: Runtime, board: Board, place: str) -> PlannedRuntime:
+def _from_source(
+    entry: Entry[Runtime], served: RuntimeBuildroot, architecture: str, version: str | None
+) -> list[RuntimeCandidate]:
     """As the builder compiles it."""
-    assert runtime.buildroot is not None
-    version = runtime.buildroot.source_version
-    if (
-        version is None
-        or board.architecture not in runtime.buildroot.architectures
-        or product.runtime_version not in (None, version)
-    ):
-        raise _nowhere(product, runtime, board, place)
-    return _planned(runtime, version, config=runtime.buildroot.config)
+    source = served.source_version
+    if source is None or architecture not in served.architectures:
+        return []
+    if version not in (None, source):
+        return []
+    planned = _planned(entry.value, source, config=served.config)
+    return [_candidate(planned, (), entry.place("buildroot", "source_version"))]
+
+
+def _refusal(runtime: Runtime, version: str) -> Refusal | None:
+    refused = (one for one in runtime.refuse if Version(version) in SpecifierSet(one.versions))
+    return next(refused, None)
 
 
 def _refuse(runtime: Runtime, version: str, place: str) -> None:
-    for refusal in runtime.refuse:
-        if Version(version) in SpecifierSet(refusal.versions):
-            raise UserError(
-                f"{runtime.name} {version} is refused: {refusal.reason} ({refusal.source})",
-                place=place,
-                hint=_known(runtime),
-            )
+    refusal = _refusal(runtime, version)
+    if refusal is not None:
+        raise UserError(
+            f"{runtime.name} {version} is refused: {refusal.reason} ({refusal.source})",
+            place=place,
+            hint=_known(runtime),
+        )
 
 
 def _known(runtime: Runtime) -> str:
@@ -144,8 +171,7 @@ def _known(runtime: Runtime) -> str:
     return f"Versions of the catalogue: {', '.join(dict.fromkeys(versions))}."
 
 
-def _nowhere(product: Product, runtime: Runtime, board: Board, place: str) -> UserError:
-    version = product.runtime_version
+def _nowhere(runtime: Runtime, board: Board, version: str | None, place: str) -> UserError:
     what = f"{runtime.name} {version}" if version else runtime.name
     return UserError(
         f"{what} is not to be had for {board.architecture} ({board.name})",

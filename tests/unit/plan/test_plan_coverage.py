@@ -15,6 +15,7 @@ from edgeimg.catalog.operators import OperatorLists, read_lists
 from edgeimg.catalog.search import Catalog
 from edgeimg.model.info import ModelInfo, OperatorUse
 from edgeimg.plan.coverage import coverage, others_that_can
+from edgeimg.resources import data_root
 
 DIGITS = Path(__file__).parents[3] / "models" / "digits"
 
@@ -48,7 +49,7 @@ def test_the_list_is_what_the_installed_litert_registers(lists: OperatorLists, m
     """Each operator at its first and last version is found, and at the next one is not."""
     interpreter = pytest.importorskip("ai_edge_litert.interpreter")
     release = importlib.metadata.version("ai-edge-litert")
-    entry = lists.runtimes["litert", release].entry
+    entry = lists.runtimes["litert", release].value
     kinds = interpreter.OpResolverType
     kind = kinds.BUILTIN_REF if mode == "reference" else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     wrong = []
@@ -74,7 +75,7 @@ def test_the_list_is_what_the_installed_litert_registers(lists: OperatorLists, m
 def test_the_list_is_what_the_installed_onnx_runtime_takes(lists: OperatorLists) -> None:
     runtime = pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")
-    entry = lists.runtimes["onnxruntime", runtime.__version__].entry
+    entry = lists.runtimes["onnxruntime", runtime.__version__].value
     options = runtime.SessionOptions()
     options.log_severity_level = 4
 
@@ -120,8 +121,9 @@ def test_the_nearest_choice_is_named(lists: OperatorLists) -> None:
     found = coverage(newer, lists, "tflite", "2.11.0")
     (gap,) = found.fatal
     assert gap.why == "is version 12, and tflite 2.11.0 has 1 to 9"
-    name, line, _ = gap.place.rsplit(":", 2)
-    assert "FULLY_CONNECTED" in Path(name).read_text().splitlines()[int(line) - 1]
+    name, line = gap.place.rsplit(":", 1)
+    listed = (data_root() / name).read_text().splitlines()
+    assert "FULLY_CONNECTED" in listed[int(line) - 1]
     assert others_that_can(newer, lists, "tflite", "2.11.0") == ["litert 2.1.6"]
     assert not coverage(newer, lists, "litert", "2.1.6").fatal
 
@@ -220,3 +222,13 @@ def test_without_reference_kernels_the_default_mode_is_compared(
     refused = edgeimg("model", "run", "./m.yaml", "--kernels", "reference")
     assert refused.status == 2
     assert "Didn't find op" in refused.stderr
+
+
+def test_the_matrix_names_the_operator(tmp_path: Path, edgeimg: Callable[..., Any]) -> None:
+    pytest.importorskip("ai_edge_litert")
+    model = tmp_path / "m.tflite"
+    model.write_bytes(one_operator("ABS", 5))
+    answer = edgeimg("compat", "-b", "qemu-arm64", "-m", model, "--output", "json")
+    cells = [one for one in json.loads(answer.stdout)["cells"] if one["runtime"] == "tflite"]
+    (reason,) = {one["reason"] for one in cells if one["builder"] == "buildroot"}
+    assert "ABS is version 5, and tflite 2.11.0 has 1 to 4" in reason

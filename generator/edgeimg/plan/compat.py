@@ -1,0 +1,155 @@
+"""The matrix: which board, builder, series, runtime and accelerator go together, and why not.
+
+Every cell is decided by the steps that decide a product, so the two cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from edgeimg.catalog.operators import OperatorLists, read_lists
+from edgeimg.catalog.search import Catalog, Entry
+from edgeimg.catalog.types import Accelerator, Runtime
+from edgeimg.errors import UserError
+from edgeimg.manifest.board import Board
+from edgeimg.model.info import ModelInfo
+from edgeimg.plan.accelerators import refusal
+from edgeimg.plan.coverage import coverage
+from edgeimg.plan.stack import Contradiction, Wish, choose_stack
+from edgeimg.plan.target import NotServed, Target, targets
+
+# `unsupported`: nothing known contradicts it, but nothing of ours builds it.
+Verdict = Literal["yes", "no", "unsupported"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One combination.
+
+    Attributes:
+        flavour: Debian's suite, Buildroot's toolchain, Yocto's series; empty where the builder
+            does not serve the board, and then `runtime` is empty too.
+        accelerator: empty for the CPU.
+        runtime_version, release: what would be taken.
+        reason: why not; empty for `yes`.
+    """
+
+    board: str
+    builder: str
+    flavour: str
+    runtime: str = ""
+    runtime_version: str = ""
+    accelerator: str = ""
+    release: str = ""
+    verdict: Verdict
+    reason: str = ""
+
+
+def matrix(
+    catalog: Catalog, boards: Sequence[str], models: Mapping[str, ModelInfo]
+) -> tuple[Cell, ...]:
+    """Every combination of these boards, by board, builder, runtime and accelerator.
+
+    Args:
+        boards: names, or paths.
+        models: by name; a cell that cannot run one of them says so.
+
+    Raises:
+        UserError: an entry of the catalogue that cannot be read.
+    """
+    runtimes = [catalog.entry("runtime", name, Runtime) for name in catalog.names("runtime")]
+    names = catalog.names("accelerator")
+    accelerators = [catalog.entry("accelerator", name, Accelerator) for name in names]
+    formats = {info.format: name for name, info in models.items()}
+    lists = read_lists(catalog) if models else OperatorLists()
+    cells: list[Cell] = []
+    for name in boards:
+        board = catalog.entry("board", name, Board)
+        for there in targets(catalog, board):
+            if isinstance(there, NotServed):
+                cells.append(_not_served(there))
+                continue
+            offered = [one for one in accelerators if one.value.needs in board.value.offers]
+            for wish, runtime, accelerator in _wishes(offered, runtimes, formats):
+                cell = _cell(catalog, there, wish, runtime, accelerator)
+                cells.append(_with_operators(cell, models, lists))
+    return tuple(cells)
+
+
+def _with_operators(cell: Cell, models: Mapping[str, ModelInfo], lists: OperatorLists) -> Cell:
+    """The cell, or why the runtime that it takes cannot execute one of the models."""
+    if cell.verdict == "no":
+        return cell
+    for name, info in models.items():
+        found = coverage(
+            info, lists, cell.runtime, cell.runtime_version, cell.accelerator or None
+        ).fatal
+        if found:
+            return replace(cell, verdict="no", reason=f"model {name}: {found[0]}")
+    return cell
+
+
+def _not_served(there: NotServed) -> Cell:
+    return Cell(
+        board=there.board.name,
+        builder=there.builder,
+        flavour=there.flavour,
+        verdict="no",
+        reason=f"{there.reason} ({there.place})",
+    )
+
+
+def _wishes(
+    offered: Sequence[Entry[Accelerator]],
+    runtimes: Sequence[Entry[Runtime]],
+    formats: Mapping[str, str],
+) -> Iterator[tuple[Wish, Entry[Runtime] | None, Entry[Accelerator] | None]]:
+    """Each runtime on the CPU; each accelerator through each runtime that reaches it.
+
+    An accelerator that no runtime of ours reaches stands alone.
+    """
+    known = {one.value.name: one for one in runtimes}
+    for name, runtime in known.items():
+        yield Wish(runtime=name, formats=formats), runtime, None
+    for entry in offered:
+        for name in entry.value.runtimes or ("",):
+            wish = Wish(accelerator=entry.value.name, runtime=name or None, formats=formats)
+            yield wish, known.get(name), entry
+
+
+def _cell(
+    catalog: Catalog,
+    there: Target,
+    wish: Wish,
+    runtime: Entry[Runtime] | None,
+    accelerator: Entry[Accelerator] | None,
+) -> Cell:
+    verdict: Verdict = "yes"
+    reason = version = release = ""
+    try:
+        stack = choose_stack(catalog, there, wish)
+        version = stack.runtime.version if stack.runtime else ""
+        release = stack.release.version if stack.release else ""
+    except Contradiction as error:
+        verdict, reason = "no", error.message
+    except UserError as error:
+        refused = runtime is not None and not runtime.value.supported
+        verdict, reason = "unsupported" if refused else "no", error.message
+    if accelerator is not None and verdict != "no":
+        refused_too = refusal(accelerator.value, there.builder, "")
+        if refused_too is not None:
+            verdict = "no" if accelerator.value.supported else "unsupported"
+            reason = refused_too.message
+    return Cell(
+        board=there.board.name,
+        builder=there.builder,
+        flavour=there.flavour,
+        runtime=wish.runtime or "",
+        runtime_version=version,
+        accelerator=wish.accelerator or "",
+        release=release,
+        verdict=verdict,
+        reason=reason,
+    )

@@ -1,0 +1,220 @@
+"""The runtime and the accelerator's release that go together on a board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from edgeimg.catalog.search import Catalog, Entry
+from edgeimg.catalog.types import Accelerator, AcceleratorRelease, Runtime
+from edgeimg.errors import UserError
+from edgeimg.manifest.board import Board
+from edgeimg.manifest.load import Source
+from edgeimg.plan.coherence import Candidate, Clash, solve
+from edgeimg.plan.plan import PlannedRuntime
+from edgeimg.plan.runtimes import RuntimeCandidate, needs, runtime_candidates
+from edgeimg.plan.target import Target, targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is asked for; None takes what fits.
+
+    Attributes:
+        formats: of the models, and the name of one that has it.
+        source: the product, for the places of errors.
+    """
+
+    formats: Mapping[str, str] = field(default_factory=dict)
+    runtime: str | None = None
+    runtime_version: str | None = None
+    accelerator: str | None = None
+    release: str | None = None
+    source: Source | None = None
+
+    def place(self, *keys: str) -> str:
+        return self.source.place(keys) if self.source else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """What was chosen; `runtime` is None for an accelerator that no runtime of ours reaches."""
+
+    runtime: PlannedRuntime | None
+    accelerator: Entry[Accelerator] | None = None
+    release: AcceleratorRelease | None = None
+
+
+class Contradiction(UserError):
+    """No set of versions satisfies all that is asked for."""
+
+    def __init__(self, clashes: Sequence[Clash], *, place: str, hint: str = "") -> None:
+        super().__init__("; ".join(map(str, clashes)), place=place, hint=hint)
+        self.clashes = tuple(clashes)
+
+
+def choose_stack(catalog: Catalog, target: Target, wish: Wish) -> Stack:
+    """The first runtime and release that fit each other, the models and the board.
+
+    Whether they are supported is not asked here.
+
+    Raises:
+        Contradiction: some asks for what another does not give.
+        UserError: something that is asked for does not exist or cannot be had.
+    """
+    accelerator = find_accelerator(catalog, target, wish) if wish.accelerator else None
+    releases = _releases(accelerator, wish) if accelerator else ()
+    through = accelerator.value.runtimes if accelerator else ()
+    runtimes: tuple[RuntimeCandidate, ...] = ()
+    refusal: UserError | None = None
+    if accelerator is None or through:
+        try:
+            runtimes = _runtimes(catalog, target, wish, through)
+        except UserError as error:
+            refusal = error
+    # Without a runtime, what the accelerator asks of the rest is still worth telling.
+    slots = [
+        [one.candidate for one in runtimes],
+        [one.without(through if refusal else ()) for _, one in releases],
+    ]
+    answer = solve([slot for slot in slots if slot], target.facts, target.who)
+    if not answer.fits:
+        key = ("accelerator", "name") if accelerator else ("runtime",)
+        raise Contradiction(answer.clashes, place=wish.place(*key))
+    if refusal is not None:
+        raise refusal
+    chosen = list(answer.chosen)
+    return Stack(
+        runtime=runtimes[chosen.pop(0)].planned if runtimes else None,
+        accelerator=accelerator,
+        release=releases[chosen.pop(0)][0] if releases else None,
+    )
+
+
+def find_accelerator(catalog: Catalog, target: Target, wish: Wish) -> Entry[Accelerator]:
+    """The accelerator asked for, which the board has room for.
+
+    Raises:
+        UserError: there is none of that name, or the board does not offer what it needs.
+    """
+    assert wish.accelerator is not None
+    place = wish.place("accelerator", "name")
+    entry = catalog.entry("accelerator", wish.accelerator, Accelerator, place=place)
+    if entry.value.needs not in target.board.offers:
+        offers = ", ".join(target.board.offers) or "nothing"
+        raise UserError(
+            f"accelerator {entry.value.name} needs {entry.value.needs}, "
+            f"and {target.board.name} offers {offers}",
+            place=place,
+            hint="Take another board, or see `offers` in its YAML.",
+        )
+    return entry
+
+
+def _releases(
+    entry: Entry[Accelerator], wish: Wish
+) -> tuple[tuple[AcceleratorRelease | None, Candidate], ...]:
+    accelerator = entry.value
+    found = tuple(
+        (
+            one,
+            Candidate(
+                needs=needs(
+                    entry, one.requires, ("releases", index), f"{accelerator.name} {one.version}"
+                )
+            ),
+        )
+        for index, one in enumerate(accelerator.releases)
+        if wish.release in (None, one.version)
+    )
+    if wish.release and not found:
+        known = ", ".join(one.version for one in accelerator.releases)
+        raise UserError(
+            f"accelerator {accelerator.name} has no release {wish.release}",
+            place=wish.place("accelerator", "release"),
+            hint=f"Releases of the catalogue: {known}." if known else "Leave it out.",
+        )
+    return found or ((None, Candidate()),)
+
+
+def _runtimes(
+    catalog: Catalog, target: Target, wish: Wish, through: Sequence[str]
+) -> tuple[RuntimeCandidate, ...]:
+    """What executes the models, of the runtime asked for or of all; the first one first."""
+    place = wish.place("runtime") if wish.runtime else wish.place("models")
+    version = wish.runtime_version
+    where = wish.place("runtime_version") if version else place
+    if wish.runtime:
+        entry = catalog.entry("runtime", wish.runtime, Runtime, place=place)
+        _executes(entry.value, wish, place)
+        if through and wish.runtime not in through:
+            raise UserError(
+                f"accelerator {wish.accelerator} is reached through {' or '.join(through)}, "
+                f"not {wish.runtime}",
+                place=place,
+            )
+        return runtime_candidates(entry, target, version, where)
+    found: list[RuntimeCandidate] = []
+    refusal: UserError | None = None
+    for name in through or catalog.names("runtime"):
+        entry = catalog.entry("runtime", name, Runtime)
+        if not set(wish.formats) <= set(entry.value.formats) or not (
+            through or entry.value.supported
+        ):
+            continue
+        try:
+            found += runtime_candidates(entry, target, version, where)
+        except UserError as error:
+            refusal = refusal or error
+    if not found:
+        raise refusal or UserError(
+            f"no runtime executes all of {', '.join(sorted(wish.formats))}",
+            place=place,
+            hint="One runtime serves all models of a product: make two products.",
+        )
+    return tuple(found)
+
+
+def _executes(runtime: Runtime, wish: Wish, place: str) -> None:
+    for kind, model in wish.formats.items():
+        if kind in runtime.formats:
+            continue
+        raise UserError(
+            f"runtime {runtime.name} executes {', '.join(runtime.formats)}, "
+            f"and model {model} is {kind}",
+            place=place,
+            hint="One runtime serves all models of a product.",
+        )
+
+
+def nearest(catalog: Catalog, board: Entry[Board], target: Target, wish: Wish) -> str:
+    """What works in place of a wish that does not: the change that changes least."""
+    for what, other, changed in _changes(catalog, board, target, wish):
+        try:
+            stack = choose_stack(catalog, other, changed)
+        except UserError:
+            continue
+        release = stack.release
+        if release is not None and release.version != wish.release:
+            what = [*what, f"{wish.accelerator} {release.version}"]
+        if wish.runtime_version and stack.runtime is not None:
+            what = [*what, f"{stack.runtime.name} {stack.runtime.version}"]
+        return f"Works with: {', '.join(dict.fromkeys(what))}."
+    return ""
+
+
+def _changes(
+    catalog: Catalog, board: Entry[Board], target: Target, wish: Wish
+) -> Iterator[tuple[list[str], Target, Wish]]:
+    """Other releases; another runtime; another series or builder; the CPU alone."""
+    loose = replace(wish, release=None, runtime_version=None)
+    yield [], target, replace(wish, release=None)
+    yield [], target, loose
+    yield [], target, replace(loose, runtime=None)
+    others = [one for one in targets(catalog, board) if isinstance(one, Target)]
+    for own in (True, False):
+        for other in others:
+            if (other.builder == target.builder) == own and other.who != target.who:
+                yield [other.who], other, replace(loose, runtime=None)
+    if wish.accelerator:
+        yield ["the CPU"], target, replace(loose, accelerator=None, runtime=None)
