@@ -22,11 +22,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def resolved(chosen: Selection) -> Plan:
-    """The plan of the chosen product."""
+    """The plan of the chosen product; what the user should know of it is said."""
     from edgeimg.cache import Cache
     from edgeimg.plan.resolve import resolve
 
-    return resolve(chosen.product, chosen.source, Cache().folder("models"))
+    plan = resolve(chosen.product, chosen.source, Cache().folder("models"))
+    for note in plan.notes:
+        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
+    return plan
 
 
 def check(
@@ -41,7 +44,6 @@ def check(
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     models = ", ".join(one.name for one in plan.models)
-    _say_notes(plan)
     if output is Format.text:
         word = colored("ok", "green", sys.stdout)
         print(
@@ -61,11 +63,6 @@ def check(
     )
 
 
-def _say_notes(plan: Plan) -> None:
-    for note in plan.notes:
-        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
-
-
 def show(
     file: options.File = None,
     board: options.Board = None,
@@ -78,7 +75,6 @@ def show(
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     summary = _summary(plan)
-    _say_notes(plan)
     if output is Format.text:
         shown = {key: value for key, value in summary.items() if key not in ("shadows", "notes")}
         rows = [[key, _cell(value)] for key, value in shown.items() if value not in ("", [], {})]

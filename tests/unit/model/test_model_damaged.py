@@ -80,7 +80,7 @@ def test_onnx_text_that_is_not_utf8() -> None:
 def test_through_the_command_line(
     tmp_path: Path, edgeimg: Callable[..., Any], data: st.DataObject
 ) -> None:
-    """As `docs/real-models.md` tells of 1,200 such runs: an answer, or one line each."""
+    """An answer or one line; docs/real-models.md tells of 1,500 such runs."""
     kinds = st.sampled_from([*((each, ".tflite") for each in CASES.values()), (TFLITE, ".tflite")])
     sound, suffix = data.draw(st.one_of(kinds, st.just((ONNX, ".onnx"))))
     path = tmp_path / f"model{suffix}"
