@@ -66,7 +66,7 @@ class Coverage:
         gaps: what is missing; the fatal ones first.
         reference: whether each operator has a reference kernel, as far as is known.
         placeable: percent of the MACs that may go to the accelerator, at most; None when no
-            accelerator is asked for or nothing is known of it.
+            accelerator is asked for or not all is known of it.
     """
 
     known: bool
@@ -142,7 +142,7 @@ def coverage(
         rows=tuple(rows),
         gaps=tuple(sorted(dict.fromkeys(gaps), key=lambda gap: not gap.fatal)),
         reference=reference,
-        placeable=_placeable(rows) if target else None,
+        placeable=_placeable(rows) if target and target.value.complete else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from math import floor
 
 from edgeimg.catalog.operators import OperatorLists, read_lists
 from edgeimg.catalog.types import Runtime
@@ -27,7 +28,8 @@ def fit_operators(
         kernels; and notes for the user.
 
     Raises:
-        UserErrors: a model has operators that the runtime has not.
+        UserErrors: a model has operators that the runtime has not, or too many that the
+            accelerator has not.
     """
     lists = read_lists(chosen.catalog)
     choice = chosen.product.accelerator
@@ -44,8 +46,18 @@ def fit_operators(
             modes = tuple(mode for mode in runtime.kernel_modes if mode != REFERENCE)
             runtime = replace(runtime, kernel_modes=modes)
             notes.append("the golden outputs are compared within the tolerance, not bit by bit")
-        if choice and (short := _short_placement(found, choice.min_placement)):
-            notes.append(f"model {model.name}: {short} {choice.name}")
+        if choice is None or any(one.accelerator == choice.name for one in model.compiled):
+            continue  # a compiled file tells where it runs
+        if short := _short_placement(found, choice.min_placement):
+            errors.append(
+                UserError(
+                    f"model {model.name}: {short} {choice.name}, and {choice.min_placement:g}% "
+                    "are asked for",
+                    place=place,
+                    hint="Quantize or change the model, or ask for less: "
+                    f"`accelerator: {{name: {choice.name}, min_placement: ...}}`.",
+                )
+            )
     if errors:
         raise UserErrors(errors)
     return runtime, tuple(notes)
@@ -56,7 +68,7 @@ def _short_placement(found: Coverage, wanted: float) -> str:
         return ""
     stay = [f"{row.use.name} ({row.accelerator})" for row in found.rows if row.accelerator]
     first = ", ".join(stay[:3]) + (f" and {len(stay) - 3} more" if len(stay) > 3 else "")
-    return f"{found.placeable:.0f}% of its MACs at most, and not {first}, can go to"
+    return f"{floor(found.placeable)}% of its MACs at most, and not {first}, can go to"
 
 
 def _error(
