@@ -39,11 +39,13 @@ test-all: setup-all lint app-test
 
 # make test-upstream BUILDROOT=dir: against that checkout of Buildroot; also builds images.
 # make test-upstream OE_CORE=dir BITBAKE=dir LAYERS="dir ...": against these of one Yocto series.
+# make test-upstream TENSORRT_INCLUDE="dir ...": the adapter, against these headers of it and CUDA.
 # Without what takes long: UPSTREAM_TESTS="upstream and not slow".
 UPSTREAM_TESTS ?= upstream
 test-upstream: setup-upstream
 	BUILDROOT="$(BUILDROOT)" OE_CORE="$(OE_CORE)" BITBAKE="$(BITBAKE)" LAYERS="$(LAYERS)" \
-		DL_DIR="$(DL_DIR)" $(BIN)/pytest tests/upstream -rs -m "$(UPSTREAM_TESTS)"
+		DL_DIR="$(DL_DIR)" TENSORRT_INCLUDE="$(TENSORRT_INCLUDE)" \
+		$(BIN)/pytest tests/upstream -rs -m "$(UPSTREAM_TESTS)"
 
 # Installs the packages that are missing, and says so. $(1): the list.
 define install

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.render.bitbake_stub.kit import boards, emit
+from tests.unit.render.bitbake_stub.kit import Project, accelerated, boards, emit
 from tests.upstream.yocto.kit import WORK, Checkouts, build_folder, findings, give_away
 
 from edgeimg.builders.yocto.render import image_name
@@ -18,7 +18,22 @@ def test_everything_is_found(board: str, yocto: Checkouts, session_cache: Path) 
     if (board, yocto.series) not in boards():
         pytest.skip(f"{yocto.series} does not serve {board}")
     folder = WORK / yocto.series / "projects" / board
-    project = emit(folder, session_cache, board=board, yocto={"series": yocto.series})
+    _resolve(yocto, emit(folder, session_cache, board=board, yocto={"series": yocto.series}))
+
+
+@pytest.mark.parametrize(("board", "accelerator", "model"), accelerated())
+def test_everything_of_an_accelerator_is_found(
+    board: str, accelerator: str, model: str, yocto: Checkouts, session_cache: Path
+) -> None:
+    if (board, yocto.series) not in boards():
+        pytest.skip(f"{yocto.series} does not serve {board}")
+    keys = {"board": board, "accelerator": accelerator, "models": [model]}
+    folder = WORK / yocto.series / "projects" / f"{board}-{accelerator}"
+    project = emit(folder, session_cache, **keys, yocto={"series": yocto.series})
+    _resolve(yocto, project)
+
+
+def _resolve(yocto: Checkouts, project: Project) -> None:
     give_away(project.folder)
     lines = project.sample("local.conf").splitlines()
     build = build_folder("targets", yocto, [*yocto.of(project), project.layer], lines)

@@ -46,7 +46,7 @@ class Model {
 
 /// The adapter compiled into this program is one of the files beside this one. Each defines:
 
-/// "litert", "onnxruntime", "tflite".
+/// "litert", "onnxruntime", "tensorrt", "tflite".
 const char* RuntimeName();
 
 /// As the library found at run time tells it. Throws ConfigError when the library does not fit the

@@ -110,7 +110,18 @@ class RuntimeYocto(Manifest):
     """The runtime in the yocto builder."""
 
     packageconfig: Word = Field(description="Of the recipe `edge-infer`; it names what it needs.")
-    recipe: Name = Field(description="Our recipe of its wheel.")
+    recipe: Name | None = Field(default=None, description="Our recipe of its wheel.")
+    library: Requirement | None = Field(
+        default=None,
+        description="Where a layer of the board has the library, and not a wheel: the part that "
+        "it is there. The part's version is the runtime's.",
+    )
+
+    @model_validator(mode="after")
+    def _from_somewhere(self) -> RuntimeYocto:
+        if (self.recipe is None) == (self.library is None):
+            raise ValueError("recipe: either it or library says where the runtime comes from")
+        return self
 
 
 class MeasuredMemory(Manifest):
@@ -145,6 +156,11 @@ class Runtime(Manifest):
         default="", description="The app's adapter, `app/src/runtime/<adapter>.cc`."
     )
     formats: tuple[Name, ...] = Field(description="Model formats, by file extension.")
+    accelerator: Name | None = Field(
+        default=None,
+        description="It runs models on this accelerator only, and is taken when one of the two "
+        "is asked for.",
+    )
     kernel_modes: tuple[Literal["reference", "default"], ...] = Field(
         default=("default",), description="Modes that the golden outputs are compared in."
     )
@@ -329,6 +345,21 @@ class AcceleratorBuildroot(Manifest):
     )
 
 
+class AcceleratorYocto(Manifest):
+    """The accelerator in the yocto builder."""
+
+    layers: tuple[Name, ...] = Field(default=(), description="That its recipes come from.")
+    packages: tuple[PackageName, ...] = Field(
+        default=(), description="Driver, firmware and what else the image must have."
+    )
+    conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
+    service: dict[Word, Text] = Field(
+        default_factory=dict,
+        description="For the section [Service] of the models' unit: groups of its devices, "
+        "folders.",
+    )
+
+
 class AcceleratorCompiler(Manifest):
     """What compiles a model for the accelerator, on the host."""
 
@@ -389,6 +420,7 @@ class Accelerator(Manifest):
         default=(), description="Licences that a person must have accepted."
     )
     buildroot: AcceleratorBuildroot | None = Field(default=None, description="Absent: not served.")
+    yocto: AcceleratorYocto | None = Field(default=None, description="Absent: not served.")
 
     @model_validator(mode="after")
     def _reason_when_unsupported(self) -> Accelerator:

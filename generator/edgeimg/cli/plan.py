@@ -131,6 +131,8 @@ def _runtime_from(plan: Plan) -> str:
         return plan.runtime.wheel.file
     if plan.runtime.debian:
         return ", ".join(plan.runtime.debian.packages)
+    if plan.runtime.yocto and plan.runtime.yocto.library:
+        return f"{plan.runtime.yocto.library.part} of the board's layers"
     return f"compiled by {plan.builder}"
 
 

@@ -36,15 +36,15 @@ def plan_accelerator(catalog: Catalog, stack: Stack) -> PlannedAccelerator | Non
     if stack.accelerator is None:
         return None
     entry = stack.accelerator.value
-    assert entry.buildroot is not None
     fragment = None
-    if entry.buildroot.fragment is not None:
+    if entry.buildroot is not None and entry.buildroot.fragment is not None:
         fragment = catalog.file(f"buildroot-external/linux/{entry.buildroot.fragment}")
     return PlannedAccelerator(
         name=entry.name,
         release=stack.release.version if stack.release else "",
         delegate=entry.delegate.library if entry.delegate else None,
         options=entry.delegate.options if entry.delegate else {},
-        config=entry.buildroot.config,
+        config=entry.buildroot.config if entry.buildroot else {},
         fragment=fragment,
+        yocto=entry.yocto,
     )

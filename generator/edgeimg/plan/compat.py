@@ -117,6 +117,8 @@ def _wishes(
     """
     known = {one.value.name: one for one in runtimes}
     for name, runtime in known.items():
+        if runtime.value.accelerator is not None:
+            continue
         yield Wish(runtime=name, formats=formats), runtime, None
     for entry in offered:
         for name in entry.value.runtimes or ("",):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgeimg.catalog.search import Shadow
 from edgeimg.catalog.types import (
+    AcceleratorYocto,
     Architecture,
     BuildrootRelease,
     DebianDistribution,
@@ -151,6 +152,7 @@ class PlannedAccelerator:
     options: Mapping[str, str]
     config: Config
     fragment: Path | None
+    yocto: AcceleratorYocto | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +247,7 @@ class YoctoPlan:
         machine: MACHINE.
         repositories: name -> repository; BitBake and oe-core come first.
         base, own: of these, those of every build, and the product's.
+        needed: and those that our layer cannot do without.
         depends: collections that our layer depends on.
         recipes: our recipes, path in the layer -> folder.
         packages, image_features: what the image holds beside its base.
@@ -265,6 +268,7 @@ class YoctoPlan:
     repositories: Mapping[str, PlannedRepository]
     base: tuple[str, ...]
     own: tuple[str, ...]
+    needed: tuple[str, ...]
     depends: tuple[str, ...]
     recipes: Mapping[str, Path]
     packages: tuple[str, ...]

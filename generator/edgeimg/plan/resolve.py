@@ -166,7 +166,7 @@ def _with_yocto(
     series = choose_series(chosen, serves, catalog)
     glibc = catalog.series[series].glibc
     runtime, accelerator = _stack(chosen, series, models)
-    plan = plan_yocto(chosen, serves, catalog, series, runtime, features)
+    plan = plan_yocto(chosen, serves, catalog, series, (runtime, accelerator), features)
     return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, yocto=plan)
 
 

@@ -78,6 +78,8 @@ def runtime_candidates(
         )
     if builder == "debian" and runtime.debian is not None:
         found += _packaged(entry, runtime.debian, architecture, version)
+    if builder == "yocto" and runtime.yocto is not None and runtime.yocto.library is not None:
+        found += _from_layer(entry, runtime.yocto, target, version)
     if builder == "buildroot" and runtime.buildroot is not None and not found:
         found += _from_source(entry, runtime.buildroot, architecture, version)
     if not found:
@@ -147,6 +149,27 @@ def _from_source(
     return [_candidate(planned, (), entry.place("buildroot", "source_version"))]
 
 
+def _from_layer(
+    entry: Entry[Runtime], served: RuntimeYocto, target: Target, version: str | None
+) -> list[RuntimeCandidate]:
+    """As a layer of the board has it; where none has, that is what contradicts it."""
+    asked = served.library
+    assert asked is not None
+    there = target.facts.get(asked.part)
+    found = there.version if there is not None else ""
+    if version not in (None, found):
+        return []
+    place = entry.place("yocto", "library")
+    need = Need(
+        of=f"{entry.value.name} {found}".strip(),
+        by=asked.by,
+        part=asked.part,
+        versions=asked.versions,
+        place=place,
+    )
+    return [_candidate(_planned(entry.value, found, yocto=served), (need,), place)]
+
+
 def _refusal(runtime: Runtime, version: str) -> Refusal | None:
     refused = (one for one in runtime.refuse if Version(version) in SpecifierSet(one.versions))
     return next(refused, None)
@@ -168,6 +191,8 @@ def _known(runtime: Runtime) -> str:
         versions += [one.version for one in runtime.debian.distribution.values()]
     if runtime.buildroot is not None and runtime.buildroot.source_version:
         versions.append(runtime.buildroot.source_version)
+    if not versions:
+        return "Leave the version out: the board's layers have one."
     return f"Versions of the catalogue: {', '.join(dict.fromkeys(versions))}."
 
 

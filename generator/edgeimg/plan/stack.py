@@ -62,6 +62,7 @@ def choose_stack(catalog: Catalog, target: Target, wish: Wish) -> Stack:
         Contradiction: some asks for what another does not give.
         UserError: something that is asked for does not exist or cannot be had.
     """
+    wish = _with_accelerator(catalog, wish)
     accelerator = find_accelerator(catalog, target, wish) if wish.accelerator else None
     releases = _releases(accelerator, wish) if accelerator else ()
     through = accelerator.value.runtimes if accelerator else ()
@@ -89,6 +90,14 @@ def choose_stack(catalog: Catalog, target: Target, wish: Wish) -> Stack:
         accelerator=accelerator,
         release=releases[chosen.pop(0)][0] if releases else None,
     )
+
+
+def _with_accelerator(catalog: Catalog, wish: Wish) -> Wish:
+    """The wish with the accelerator that the runtime asked for cannot do without."""
+    if wish.runtime is None or wish.accelerator is not None:
+        return wish
+    runtime = catalog.entry("runtime", wish.runtime, Runtime, place=wish.place("runtime")).value
+    return replace(wish, accelerator=runtime.accelerator)
 
 
 def find_accelerator(catalog: Catalog, target: Target, wish: Wish) -> Entry[Accelerator]:
@@ -159,7 +168,7 @@ def _runtimes(
     for name in through or catalog.names("runtime"):
         entry = catalog.entry("runtime", name, Runtime)
         if not set(wish.formats) <= set(entry.value.formats) or not (
-            through or entry.value.supported
+            through or (entry.value.supported and entry.value.accelerator is None)
         ):
             continue
         try:

@@ -6,14 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Feature, YoctoCatalog, YoctoLayer
+from edgeimg.catalog.types import AcceleratorYocto, Feature, YoctoCatalog, YoctoLayer
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.manifest.board import Unsupported, YoctoBoard, YoctoBoardSeries
 from edgeimg.manifest.load import is_file, shown, user_path
 from edgeimg.manifest.product import Product
 from edgeimg.plan.chosen import Chosen
-from edgeimg.plan.plan import PlannedRepository, PlannedRuntime, YoctoPlan
+from edgeimg.plan.plan import (
+    PlannedAccelerator,
+    PlannedRepository,
+    PlannedRuntime,
+    YoctoPlan,
+)
 
 # Of every product; a runtime adds its own.
 RECIPES = ("edge-infer", "edge-model")
@@ -60,7 +65,7 @@ def plan_yocto(
     serves: YoctoBoard,
     catalog: YoctoCatalog,
     series: str,
-    runtime: PlannedRuntime,
+    stack: tuple[PlannedRuntime, PlannedAccelerator | None],
     features: tuple[Feature, ...],
 ) -> YoctoPlan:
     """Everything that the emitted project names.
@@ -71,9 +76,12 @@ def plan_yocto(
     product = chosen.product
     of_series = serves.series[series]
     assert isinstance(of_series, YoctoBoardSeries)
+    runtime, accelerator = stack
     assert runtime.yocto is not None
+    added = (accelerator.yocto if accelerator else None) or AcceleratorYocto()
     _refuse_kernel(chosen)
-    wanted = (*catalog.layers, *serves.layers)
+    needed = (*catalog.layers, *added.layers)
+    wanted = (*needed, *serves.layers)
     repositories, collections = _repositories(chosen, catalog, series, wanted)
     recipes = [*RECIPES, runtime.yocto.recipe, *(one.yocto.recipe for one in features)]
     if product.yocto.golden:
@@ -84,15 +92,16 @@ def plan_yocto(
         all_series=tuple(sorted(catalog.series)),
         machine=_machine(chosen, serves),
         repositories=repositories,
-        base=tuple(
-            name
-            for name, one in catalog.repositories.items()
-            if name == "bitbake" or set(one.layers) & set(catalog.layers)
-        ),
+        base=("bitbake", *_with_layers(catalog, catalog.layers)),
         own=tuple(product.yocto.layers),
-        depends=tuple(dict.fromkeys(collections[one] for one in catalog.layers)),
+        needed=_with_layers(catalog, needed),
+        depends=tuple(dict.fromkeys(collections[one] for one in needed)),
         recipes=_recipes(chosen.catalog, [one for one in recipes if one]),
-        packages=(*(name for one in features for name in one.yocto.packages), *product.packages),
+        packages=(
+            *added.packages,
+            *(name for one in features for name in one.yocto.packages),
+            *product.packages,
+        ),
         image_features=tuple(
             dict.fromkeys(name for one in features for name in one.yocto.image_features)
         ),
@@ -100,6 +109,7 @@ def plan_yocto(
             "all products": {**catalog.conf, **catalog.series[series].conf},
             f"board {chosen.board.name}": serves.conf,
             **_accepted(chosen, serves),
+            **({f"accelerator {accelerator.name}": added.conf} if accelerator else {}),
             **{f"feature {one.name}": one.yocto.conf for one in features},
             **_of_product(product),
         },
@@ -111,6 +121,13 @@ def plan_yocto(
         flash=serves.flash,
         maintainer=product.yocto.maintainer
         or f"whoever keeps {product.name} <maintainers@{product.name}.example>",
+    )
+
+
+def _with_layers(catalog: YoctoCatalog, layers: Iterable[str]) -> tuple[str, ...]:
+    """The repositories that have one of these layers."""
+    return tuple(
+        name for name, one in catalog.repositories.items() if set(one.layers) & set(layers)
     )
 
 

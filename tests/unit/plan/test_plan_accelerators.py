@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Accelerator
+from edgeimg.catalog.types import Accelerator, Runtime
 
 Edgeimg = Callable[..., Any]
 PRODUCT = """\
@@ -108,9 +108,12 @@ def test_what_is_not_supported_says_why(edgeimg: Edgeimg, product: Callable[...,
 def test_every_entry_has_a_reason_or_all_of_it(name: str) -> None:
     _, entry = Catalog().load("accelerator", name, Accelerator)
     if entry.supported:
-        assert entry.runtimes and entry.buildroot and entry.delegate
+        assert entry.runtimes and (entry.buildroot or entry.yocto)
+        # What has no delegate is reached by an adapter of its own.
+        runtimes = [Catalog().load("runtime", one, Runtime)[1] for one in entry.runtimes]
+        assert entry.delegate or any(one.accelerator == name for one in runtimes)
     else:
-        assert entry.reason and entry.buildroot is None
+        assert entry.reason and entry.buildroot is None and entry.yocto is None
 
 
 OPERATORS = """\

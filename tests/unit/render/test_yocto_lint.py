@@ -28,7 +28,7 @@ SUPPRESSED = {
     # What the features serial-console and ssh are asked for.
     "oelint.var.badimagefeature": "the user's decision",
 }
-PRODUCTS = ("yocto-everything", "yocto-hardware")
+PRODUCTS = ("yocto-everything", "yocto-hardware", "yocto-jetson")
 
 
 @pytest.fixture(scope="module")

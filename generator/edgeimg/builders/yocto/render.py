@@ -36,6 +36,7 @@ PASSED = (
 )
 LAYER = "meta-edgeimg"
 BASE = ("all products",)
+DROP_IN = "accelerator.conf"
 
 
 def image_name(plan: Plan) -> str:
@@ -109,12 +110,21 @@ def _rendered(plan: Plan, yocto: YoctoPlan) -> dict[str, str]:
     found[f"{core}/packagegroups/{group}"] = f"{core}/{group}"
     for name in ("edge-infer", "edge-model"):
         found[f"{ml}/{name}/{name}-product.inc"] = f"{ml}/{name}-product.inc"
+    if _service(plan):
+        found[f"{ml}/edge-infer/edge-infer/support/{DROP_IN}"] = f"{ml}/{DROP_IN}"
     if plan.runtime.wheel is not None and plan.runtime.yocto is not None:
         found[f"{ml}/{plan.runtime.yocto.recipe}/wheel.inc"] = f"{ml}/wheel.inc"
     if yocto.release.setup:
         found[f"bitbake-setup/{plan.product}.conf.json"] = "bitbake-setup/product.conf.json"
         found[f"{layer}/fragments/product.conf"] = f"{layer}/fragments/product.conf"
     return found
+
+
+def _service(plan: Plan) -> Mapping[str, str]:
+    """What the accelerator adds to the section [Service] of the models' unit."""
+    if plan.accelerator is None or plan.accelerator.yocto is None:
+        return {}
+    return plan.accelerator.yocto.service
 
 
 def _add_app(tree: Tree, plan: Plan) -> dict[str, str]:
@@ -239,12 +249,15 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "series": yocto.series,
         "release": yocto.release,
         "runtime": f"{plan.runtime.name} {plan.runtime.version}",
+        "accelerator": plan.accelerator.name if plan.accelerator else "",
+        "service": _service(plan),
         "models": [model.name for model in plan.models],
         "features": [feature.name for feature in plan.features],
         "kas_format": KAS_FORMAT,
         "environment": PASSED,
         "repositories": repositories,
         "base": base,
+        "needed": {name: repositories[name] for name in yocto.needed},
         "board_repositories": {
             name: one for name, one in repositories.items() if name not in {*base, *own}
         },

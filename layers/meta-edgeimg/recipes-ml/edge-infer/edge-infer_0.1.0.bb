@@ -15,8 +15,14 @@ inherit cmake features_check
 REQUIRED_DISTRO_FEATURES = "systemd"
 
 # One of them: the adapter that is compiled in, and the library that it needs.
-PACKAGECONFIG[litert] = "-DEDGE_INFER_RUNTIME=litert,,litert-prebuilt,,,onnxruntime"
-PACKAGECONFIG[onnxruntime] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime-prebuilt,,,litert"
+PACKAGECONFIG[litert] = "-DEDGE_INFER_RUNTIME=litert,,litert-prebuilt,,,onnxruntime tensorrt"
+PACKAGECONFIG[onnxruntime] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime-prebuilt,,,litert tensorrt"
+# CUDA lies outside of libdir, where packaging looks for what a program is linked with, and opens
+# its driver's library when it runs.
+PACKAGECONFIG[tensorrt] = "\
+    -DEDGE_INFER_RUNTIME=tensorrt -DEDGE_INFER_CUDA=${STAGING_DIR_HOST}${prefix}/local/cuda-${CUDA_VERSION},,\
+    tensorrt-core tensorrt-plugins-prebuilt cuda-cudart,\
+    cuda-cudart tegra-libraries-cuda,,litert onnxruntime"
 
 do_install:append() {
     install -d ${D}${nonarch_libdir}/edgeimg
@@ -28,6 +34,12 @@ do_install:append() {
         ${D}${systemd_system_unitdir}/
     install -m 0644 ${S}/support/multi-user.conf \
         ${D}${systemd_system_unitdir}/multi-user.target.d/edgeimg.conf
+
+    # What an accelerator needs of the service.
+    if [ -e ${S}/support/accelerator.conf ]; then
+        install -D -m 0644 ${S}/support/accelerator.conf \
+            ${D}${systemd_system_unitdir}/edge-infer@.service.d/accelerator.conf
+    fi
 
     # An instance of edge-infer@.service for each file in /etc/edge-infer.
     install -D -m 0755 ${S}/support/generator \

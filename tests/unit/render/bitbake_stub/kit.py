@@ -18,6 +18,7 @@ from tests.locks import fake_lock
 from edgeimg.builders import BUILDERS
 from edgeimg.cache import Cache
 from edgeimg.catalog.search import Catalog
+from edgeimg.catalog.types import Accelerator, Runtime
 from edgeimg.manifest.board import Board, YoctoBoard, YoctoBoardSeries
 from edgeimg.manifest.select import select
 from edgeimg.plan.plan import Plan
@@ -47,6 +48,22 @@ def boards() -> list[tuple[str, str]]:
                 if isinstance(one, YoctoBoardSeries)
             ]
     return sorted(found)
+
+
+def accelerated() -> list[tuple[str, str, str]]:
+    """(board, accelerator, model) of each that the yocto builder serves."""
+    catalog = Catalog()
+    models = {"onnx": "digits-onnx", "tflite": "digits"}
+    found = []
+    for name in catalog.names("accelerator"):
+        _, one = catalog.load("accelerator", name, Accelerator)
+        if not one.supported or one.yocto is None:
+            continue
+        _, runtime = catalog.load("runtime", one.runtimes[0], Runtime)
+        for board in sorted({board for board, _ in boards()}):
+            if one.needs in catalog.load("board", board, Board)[1].offers:
+                found.append((board, name, models[runtime.formats[0]]))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
