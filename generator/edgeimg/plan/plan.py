@@ -8,6 +8,8 @@ from pathlib import Path
 
 from edgeimg.catalog.search import Shadow
 from edgeimg.catalog.types import (
+    Accelerator,
+    AcceleratorRelease,
     Architecture,
     BuildrootRelease,
     DebianDistribution,
@@ -89,6 +91,10 @@ class PlannedModel:
     def image_file(self) -> str:
         return f"{self.image_folder}/model.{self.info.format}"
 
+    def image_compiled(self, accelerator: str, suffix: str) -> str:
+        """The model as it was compiled for an accelerator."""
+        return f"{self.image_folder}/model-{accelerator}{suffix}"
+
     @property
     def image_samples(self) -> str:
         return f"{self.image_folder}/samples"
@@ -145,12 +151,22 @@ class PlannedRuntime:
 class PlannedAccelerator:
     """What the models run on: the delegate's library and options, and what a builder adds."""
 
-    name: str
-    release: str
+    entry: Accelerator
+    release: AcceleratorRelease | None
+    min_placement: float
     delegate: str | None
     options: Mapping[str, str]
     config: Config
     fragment: Path | None
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def title(self) -> str:
+        """Its name, and the release that was taken."""
+        return f"{self.name} {self.release.version}" if self.release else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
