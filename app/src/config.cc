@@ -159,6 +159,7 @@ DelegateConfig ParseDelegate(const json& value, const std::string& place) {
       delegate.options.emplace_back(key, *text);
     }
   }
+  delegate.model = object.String("model", "");
   object.Done();
   return delegate;
 }

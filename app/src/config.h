@@ -47,6 +47,7 @@ struct OutputConfig {
 struct DelegateConfig {
   std::string library;  ///< a path, or a name that the dynamic loader finds
   std::vector<std::pair<std::string, std::string>> options;
+  std::string model;  ///< the model as it was compiled for it; empty: the model itself
 };
 
 /// What a camera is asked for.

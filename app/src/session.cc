@@ -36,7 +36,8 @@ Session::Session(const Config& config) : inputs_(config.inputs.size()) {
     for (const TensorSpec& input : options.inputs) raw_size_ += ByteSize(input);
   }
   for (const OutputConfig& output : config.outputs) postprocessors_.emplace_back(output);
-  model_ = LoadModel(config.model, options);
+  const bool compiled = options.delegate && !options.delegate->model.empty();
+  model_ = LoadModel(compiled ? options.delegate->model : config.model, options);
   if (const auto nodes = model_->Delegated()) {
     Log("delegate " + config.delegate->library + ": takes " + std::to_string(nodes->taken) +
         " of " + std::to_string(nodes->all) + " nodes");

@@ -59,6 +59,9 @@ TEST_CASE("a delegate") {
   const std::vector<std::pair<std::string, std::string>> options = {{"device", "usb:0"},
                                                                     {"empty", ""}};
   CHECK(delegate->options == options);
+  CHECK(delegate->model.empty());
+  config["delegate"]["model"] = "/usr/share/m/compiled.tflite";
+  CHECK(ParseConfig(config.dump()).delegate->model == "/usr/share/m/compiled.tflite");
 }
 
 TEST_CASE("optional keys") {
@@ -88,6 +91,9 @@ TEST_CASE("each mistake is named with its place") {
       {"/delegate", "x.so", "delegate: must be an object"},
       {"/delegate", {{"options", json::object()}}, "delegate.library: is missing"},
       {"/delegate", {{"library", "x"}, {"option", 1}}, "delegate.option: not a key"},
+      {"/delegate",
+       {{"library", "x"}, {"model", 1}},
+       "delegate.model: must be a string that is not empty"},
       {"/delegate", {{"library", "x"}, {"options", "none"}}, "delegate.options: must be an object"},
       {"/delegate",
        {{"library", "x"}, {"options", {{"verbosity", 3}}}},

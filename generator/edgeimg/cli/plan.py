@@ -100,9 +100,7 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "builder": plan.builder,
         "runtime": f"{runtime.name} {runtime.version}",
         "runtime from": _runtime_from(plan),
-        "accelerator": f"{plan.accelerator.name} {plan.accelerator.release}".strip()
-        if plan.accelerator
-        else "",
+        "accelerator": plan.accelerator.title if plan.accelerator else "",
         "kernel modes": list(runtime.kernel_modes),
         "models": [
             f"{one.name} ({one.info.format}, {one.info.size:,} bytes)" for one in plan.models

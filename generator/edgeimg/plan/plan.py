@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edgeimg.catalog.search import Shadow
 from edgeimg.catalog.types import (
-    AcceleratorYocto,
+    Accelerator,
+    AcceleratorRelease,
     Architecture,
     BuildrootRelease,
     DebianDistribution,
@@ -90,6 +91,10 @@ class PlannedModel:
     def image_file(self) -> str:
         return f"{self.image_folder}/model.{self.info.format}"
 
+    def image_compiled(self, accelerator: str, suffix: str) -> str:
+        """The model as it was compiled for an accelerator."""
+        return f"{self.image_folder}/model-{accelerator}{suffix}"
+
     @property
     def image_samples(self) -> str:
         return f"{self.image_folder}/samples"
@@ -144,15 +149,26 @@ class PlannedRuntime:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedAccelerator:
-    """What the models run on: the delegate's library and options, and what a builder adds."""
+    """What the models run on.
 
-    name: str
-    release: str
-    delegate: str | None
-    options: Mapping[str, str]
-    config: Config
+    Attributes:
+        min_placement: percent of a model that must run on it.
+        fragment: kernel options that it needs.
+    """
+
+    entry: Accelerator
+    release: AcceleratorRelease | None
+    min_placement: float
     fragment: Path | None
-    yocto: AcceleratorYocto | None = None
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def title(self) -> str:
+        """Its name, and the release that was taken."""
+        return f"{self.name} {self.release.version}" if self.release else self.name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -197,7 +197,8 @@ def _stack(
             raise refused
         check_licenses(product, source, entry)
     assert stack.runtime is not None
-    return stack.runtime, plan_accelerator(chosen.catalog, stack)
+    least = wanted.min_placement if wanted else 0.0
+    return stack.runtime, plan_accelerator(chosen.catalog, stack, least)
 
 
 def _coherent(chosen: Chosen, there: Target, wish: Wish) -> Stack:

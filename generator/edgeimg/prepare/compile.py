@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from edgeimg.errors import UserError
 from edgeimg.events import Report, Step
 from edgeimg.model.look import look_at
 from edgeimg.plan.compiling import Compiling
-from edgeimg.plan.plan import PlannedModel
+from edgeimg.plan.plan import Plan, PlannedModel
 from edgeimg.prepare.compilers import Job, load
 from edgeimg.prepare.placement import Placement, place
 from edgeimg.prepare.tools import tool_python
@@ -49,6 +50,42 @@ class Compiled:
     unknown: str
     placement: Placement | None
     cached: bool
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+
+
+def compile_models(plan: Plan, cache: Cache, report: Report) -> dict[str, Compiled]:
+    """What the plan's accelerator runs in place of the models, by model.
+
+    A model for which there is neither a compiler nor a file goes into the image as it is.
+
+    Raises:
+        UserError: a model cannot be compiled, or too little of it runs on the accelerator.
+    """
+    if plan.accelerator is None:
+        return {}
+    entry, release = plan.accelerator.entry, plan.accelerator.release
+    asked = Compiling(
+        board=plan.board.name,
+        entry=entry,
+        place="",
+        release=release,
+        min_placement=plan.accelerator.min_placement,
+        models=plan.models,
+    )
+    # Where a delegate takes nothing but compiled files, there must be one.
+    always = bool(release and release.compiler) or bool(entry.precompiled and entry.delegate)
+    found = {}
+    for model in plan.models:
+        if not always and all(one.accelerator != entry.name for one in model.compiled):
+            continue
+        compiled = compile_model(model, asked, cache, report)
+        if wrong := judge(compiled, asked, no_fallback=False):
+            raise wrong
+        found[model.name] = compiled
+    return found
 
 
 def compile_model(model: PlannedModel, asked: Compiling, cache: Cache, report: Report) -> Compiled:

@@ -214,6 +214,64 @@ def test_the_verb_writes_file_report_and_page_and_runs_once(
     assert edgeimg("cache", "--clear", "compiled").status == 2
 
 
+# One that an image can have, as a vendor's own catalogue would say it.
+SUPPORTED = """\
+version: 1
+name: testnpu
+summary: The same unit, with a delegate
+homepage: https://example.org
+source: this test
+checked: now
+needs: ethos-u65
+runtimes: [tflite]
+precompiled: {format: tflite, targets: [ethos-u65-256]}
+memory_kib: 384
+delegate: {library: /usr/lib/libtestnpu.so}
+buildroot: {config: {BR2_PACKAGE_TESTNPU: y}}
+releases:
+  - version: "1.0"
+    source: this test
+    checked: now
+    compiler:
+      module: vela
+      requirements: ["ethos-u-vela==3.12.0", "numpy<2"]
+      options: [--accelerator-config=ethos-u65-256]
+"""
+
+
+def test_the_image_has_the_compiled_model_beside_the_model(
+    edgeimg: Edgeimg,
+    vela: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    entry = tmp_path / "mine/catalog/accelerators/testnpu.yaml"
+    entry.parent.mkdir(parents=True)
+    entry.write_text(SUPPORTED)
+    monkeypatch.setenv("EDGEIMG_PATH", str(tmp_path / "mine"))
+    vela("vela-3.12.0-digits-int8")
+    words = ("generate", "--board", "imx93-evk", "--builder", "buildroot")
+    words += ("--set", "accelerator=testnpu")
+    made = edgeimg(*words)
+    assert made.status == 0, made.stderr
+    (root,) = tmp_path.glob("build/*/external/package/edge-model/root")
+    folder = root / "usr/share/edge-infer/digits"
+    assert look_at(folder / "model-testnpu.tflite", "tflite").targets == ("ethos-u65-256",)
+    assert (folder / "model.tflite").read_bytes() == SOURCES["digits-int8"].read_bytes()
+    config = json.loads((root / "etc/edge-infer/digits.json").read_text())
+    assert config["model"] == "/usr/share/edge-infer/digits/model.tflite"
+    assert config["delegate"] == {
+        "library": "/usr/lib/libtestnpu.so",
+        "options": {},
+        "model": "/usr/share/edge-infer/digits/model-testnpu.tflite",
+    }
+    vela("vela-3.12.0-digits-float")
+    refused = edgeimg(*words, "--model", "digits-float")
+    assert refused.status == 2
+    assert "digits-float: 0% of its MACs run on testnpu, and 100% are asked for" in refused.stderr
+    assert not list(tmp_path.glob("build/digits-float*"))
+
+
 def test_a_float_model_fails_and_says_why(
     edgeimg: Edgeimg, vela: Callable[[str], None], tmp_path: Path
 ) -> None:
