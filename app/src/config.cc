@@ -17,6 +17,8 @@ using nlohmann::json;
 constexpr size_t kMaxConfigBytes = 16 << 20;
 constexpr size_t kMaxTensorBytes = size_t{1} << 31;
 constexpr int kMaxThreads = 256;
+constexpr int kMaxCameraSide = 8192;
+constexpr int kMaxCameraRate = 1000;
 
 std::vector<int64_t> ParseShape(const json& value, const std::string& place) {
   if (!value.is_array()) Fail(place, "must be a list of dimensions");
@@ -157,8 +159,30 @@ DelegateConfig ParseDelegate(const json& value, const std::string& place) {
       delegate.options.emplace_back(key, *text);
     }
   }
+  delegate.model = object.String("model", "");
   object.Done();
   return delegate;
+}
+
+CameraConfig ParseCamera(const json& value, const std::string& place) {
+  Object object(value, place);
+  CameraConfig camera;
+  camera.format = object.Choice<CameraFormat>("format", std::array{"yuyv", "nv12", "mjpeg"},
+                                              object.String("format"));
+  camera.width = static_cast<int>(object.Integer("width", 1, kMaxCameraSide));
+  camera.height = static_cast<int>(object.Integer("height", 1, kMaxCameraSide));
+  if (object.Optional("rate") != nullptr) {
+    camera.rate = static_cast<int>(object.Integer("rate", 1, kMaxCameraRate));
+  }
+  object.Done();
+  // Two columns, and with nv12 two rows, share their colour.
+  if (camera.format != CameraFormat::kMjpeg && camera.width % 2 != 0) {
+    Fail(object.Place("width"), std::string("must be even for ") + Name(camera.format));
+  }
+  if (camera.format == CameraFormat::kNv12 && camera.height % 2 != 0) {
+    Fail(object.Place("height"), "must be even for nv12");
+  }
+  return camera;
 }
 
 OutputConfig ParseOutput(const json& value, const std::string& place, bool read_labels) {
@@ -184,6 +208,17 @@ OutputConfig ParseOutput(const json& value, const std::string& place, bool read_
 
 const char* Name(Kernels kernels) {
   return kernels == Kernels::kReference ? "reference" : "default";
+}
+
+const char* Name(CameraFormat format) {
+  switch (format) {
+    case CameraFormat::kYuyv:
+      return "yuyv";
+    case CameraFormat::kNv12:
+      return "nv12";
+    default:
+      return "mjpeg";
+  }
 }
 
 std::vector<std::string> ReadLabels(const std::string& path, size_t count) {
@@ -225,6 +260,9 @@ Config ParseConfig(std::string_view text, bool read_labels) {
     config.delegate = ParseDelegate(*delegate, "delegate");
   }
   config.source = object.String("source", "");
+  if (const json* camera = object.Optional("camera")) {
+    config.camera = ParseCamera(*camera, "camera");
+  }
   for (const char* key : {"inputs", "outputs"}) {
     const json& list = object.Required(key);
     if (!list.is_array() || list.empty()) Fail(key, "must be a list that is not empty");
@@ -242,6 +280,9 @@ Config ParseConfig(std::string_view text, bool read_labels) {
     if (config.inputs[i].image && config.inputs.size() > 1) {
       Fail("inputs[" + std::to_string(i) + "].image", "must be null: the model has several inputs");
     }
+  }
+  if (config.camera && !config.inputs.front().image) {
+    Fail("camera", "goes with an input that has `image`");
   }
   return config;
 }

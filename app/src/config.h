@@ -13,9 +13,11 @@ namespace edge_infer {
 enum class Color { kGray, kRgb, kBgr };
 enum class Layout { kNhwc, kNchw };
 enum class Resize { kFit, kCrop, kLetterbox, kNone };
+enum class CameraFormat { kYuyv, kNv12, kMjpeg };
 enum class Kernels { kDefault, kReference };
 
 const char* Name(Kernels kernels);
+const char* Name(CameraFormat format);
 
 /// How a picture becomes the input tensor.
 struct ImageConfig {
@@ -45,6 +47,15 @@ struct OutputConfig {
 struct DelegateConfig {
   std::string library;  ///< a path, or a name that the dynamic loader finds
   std::vector<std::pair<std::string, std::string>> options;
+  std::string model;  ///< the model as it was compiled for it; empty: the model itself
+};
+
+/// What a camera is asked for.
+struct CameraConfig {
+  CameraFormat format = CameraFormat::kYuyv;
+  int width = 0;
+  int height = 0;
+  std::optional<int> rate;  ///< frames a second; none: as the camera likes
 };
 
 /// The configuration file; docs/design.md of the project describes it.
@@ -54,7 +65,8 @@ struct Config {
   int threads = 1;
   Kernels kernels = Kernels::kDefault;
   std::optional<DelegateConfig> delegate;  ///< none: the CPU
-  std::string source;                      ///< file, folder, "-", or empty
+  std::string source;                      ///< file, folder, camera, "-", or empty
+  std::optional<CameraConfig> camera;      ///< when `source` is one, or raw frames of one
   std::vector<InputConfig> inputs;
   std::vector<OutputConfig> outputs;
 };

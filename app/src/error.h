@@ -15,6 +15,11 @@ struct FrameError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The camera is missing, busy or unplugged, or does not have what it is asked for. Exit status 5.
+struct CameraError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// Results cannot be written (full disk, closed pipe). Exit status 1.
 struct OutputError : std::runtime_error {
   OutputError(const std::string& what, bool closed_pipe)

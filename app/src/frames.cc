@@ -37,6 +37,14 @@ std::vector<std::string> ListFolder(const std::string& path) {
   return files;
 }
 
+std::optional<YuvKind> KindOfRecording(const std::string& path) {
+  const size_t dot = path.rfind('.');
+  const std::string suffix = dot == std::string::npos ? "" : path.substr(dot);
+  if (suffix == ".yuyv") return YuvKind::kYuyv;
+  if (suffix == ".nv12") return YuvKind::kNv12;
+  return std::nullopt;
+}
+
 }  // namespace
 
 StreamReader::StreamReader(int descriptor, size_t raw_size, const StopSignals& signals)
@@ -115,9 +123,17 @@ bool StreamReader::Next(Bytes* bytes) {
   return true;
 }
 
+YuvFormat PackedFormat(YuvKind kind, const CameraConfig& camera) {
+  const int stride = kind == YuvKind::kYuyv ? 2 * camera.width : camera.width;
+  return {kind, camera.width, camera.height, stride};
+}
+
 FrameSource::FrameSource(const std::vector<std::string>& paths, size_t raw_size,
-                         const StopSignals& signals)
-    : raw_size_(raw_size), signals_(signals), stream_(STDIN_FILENO, raw_size, signals) {
+                         const std::optional<CameraConfig>& camera, const StopSignals& signals)
+    : raw_size_(raw_size),
+      signals_(signals),
+      stream_(STDIN_FILENO, raw_size, signals),
+      camera_(camera) {
   for (const std::string& path : paths) {
     if (path == "-") {
       paths_.push_back(path);
@@ -131,7 +147,7 @@ FrameSource::FrameSource(const std::vector<std::string>& paths, size_t raw_size,
       paths_.push_back(path);
     } else {
       // Opening a pipe could block where no signal is looked for.
-      throw ConfigError(path + ": not a file or a folder; use - for standard input");
+      throw ConfigError(path + ": not a file, a folder or a camera; use - for standard input");
     }
   }
 }
@@ -146,7 +162,23 @@ bool FrameSource::NextOfStream(Frame* frame) {
   return true;
 }
 
+/// The next of a file of uncompressed pictures; false at its end.
+bool FrameSource::NextOfRecording(Frame* frame) {
+  const size_t size = ByteSize(*recording_);
+  const size_t begin = recorded_ * size;
+  if (recorded_ > 0 && begin >= contents_.size()) return false;
+  const std::string& path = paths_[next_ - 1];
+  frame->name = path.substr(path.rfind('/') + 1) + "." + std::to_string(recorded_++);
+  frame->bytes = {reinterpret_cast<const uint8_t*>(contents_.data()) + begin,
+                  std::min(size, contents_.size() - begin)};
+  frame->yuv = recording_;
+  return true;
+}
+
 bool FrameSource::Next(Frame* frame) {
+  frame->yuv.reset();
+  if (recording_ && !signals_.Arrived() && NextOfRecording(frame)) return true;
+  recording_.reset();
   while (next_ < paths_.size()) {
     if (signals_.Arrived()) return false;
     const std::string& path = paths_[next_];
@@ -159,6 +191,11 @@ bool FrameSource::Next(Frame* frame) {
     const size_t limit = raw_size_ > 0 ? raw_size_ : kMaxFrameBytes;
     if (const int error = ReadFile(path, limit, &contents_)) {
       throw FrameError(error == EFBIG ? "too large" : std::strerror(error));
+    }
+    if (const auto kind = camera_ ? KindOfRecording(path) : std::nullopt) {
+      recording_ = PackedFormat(*kind, *camera_);
+      recorded_ = 0;
+      return NextOfRecording(frame);
     }
     frame->bytes = {reinterpret_cast<const uint8_t*>(contents_.data()), contents_.size()};
     return true;

@@ -28,7 +28,7 @@ void Image::Resize(size_t new_width, size_t new_height, int new_channels) {
   samples.resize(new_width * new_height * static_cast<size_t>(new_channels));
 }
 
-void DecodeImage(Bytes encoded, Image* image) {
+void DecodeImage(Bytes encoded, Image* image, const ChooseReduction& reduction) {
   if (IsPnm(encoded)) {
     DecodePnm(encoded, image);
   } else if (StartsWith(encoded, "\x89PNG\r\n\x1a\n", 8)) {
@@ -39,7 +39,7 @@ void DecodeImage(Bytes encoded, Image* image) {
 #endif
   } else if (StartsWith(encoded, "\xff\xd8\xff", 3)) {
 #ifdef EDGE_INFER_HAVE_JPEG
-    DecodeJpeg(encoded, image);
+    DecodeJpeg(encoded, image, reduction);
 #else
     throw FrameError("JPEG is not compiled in");
 #endif

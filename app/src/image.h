@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "bytes.h"
@@ -23,9 +24,14 @@ struct Image {
 /// Throws FrameError for an empty picture and for more than 100 megapixels.
 void CheckImageSize(size_t width, size_t height);
 
-/// Decodes a PNM (P2, P3, P5, P6), PNG or JPEG picture, told apart by its first bytes. Anything
-/// truncated, corrupt, unknown or too large throws FrameError.
-void DecodeImage(Bytes encoded, Image* image);
+/// How much smaller a picture of that width and height may be decoded: 1, 2, 4 or 8 times in both
+/// directions. May throw FrameError.
+using ChooseReduction = std::function<int(int width, int height)>;
+
+/// Decodes a PNM (P2, P3, P5, P6), PNG or JPEG picture, told apart by its first bytes. A JPEG
+/// picture is decoded at the size that `reduction`, if it is given, chooses; the others cannot be
+/// decoded smaller. Anything truncated, corrupt, unknown or too large throws FrameError.
+void DecodeImage(Bytes encoded, Image* image, const ChooseReduction& reduction = nullptr);
 
 /// Whether the bytes begin like a PNM picture; two are enough.
 bool IsPnm(Bytes encoded);
@@ -39,8 +45,26 @@ struct PnmExtent {
 /// Throws FrameError for a header that is wrong however it goes on.
 PnmExtent MeasurePnm(Bytes encoded);
 
+/// Two pixels share their colour (Y U Y V), or four (a plane of Y, then rows of U V).
+enum class YuvKind { kYuyv, kNv12 };
+
+/// How an uncompressed picture of a camera lies in memory.
+struct YuvFormat {
+  YuvKind kind = YuvKind::kYuyv;
+  int width = 0;   ///< even
+  int height = 0;  ///< even with kNv12
+  int stride = 0;  ///< bytes from one row to the next; twice the width, or the width, at least
+};
+
+/// Bytes of such a picture.
+size_t ByteSize(const YuvFormat& format);
+
+/// To RGB, by the integer arithmetic of the project's docs/design.md. Throws FrameError for sizes
+/// that cannot be, and for too few bytes.
+void ConvertYuv(const YuvFormat& format, Bytes bytes, Image* image);
+
 void DecodePnm(Bytes encoded, Image* image);
 void DecodePng(Bytes encoded, Image* image);
-void DecodeJpeg(Bytes encoded, Image* image);
+void DecodeJpeg(Bytes encoded, Image* image, const ChooseReduction& reduction = nullptr);
 
 }  // namespace edge_infer

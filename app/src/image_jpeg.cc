@@ -68,6 +68,15 @@ bool ReadHeader(Decoder* decoder, Bytes encoded) {
   return true;
 }
 
+/// Decoding to 1/`reduction` of the size takes fewer coefficients of each block, and less time.
+bool Scale(Decoder* decoder, int reduction) {
+  if (setjmp(decoder->escape) != 0) return false;
+  decoder->jpeg.scale_num = 1;
+  decoder->jpeg.scale_denom = static_cast<unsigned>(reduction);
+  jpeg_calc_output_dimensions(&decoder->jpeg);
+  return true;
+}
+
 bool ReadRows(Decoder* decoder) {
   if (setjmp(decoder->escape) != 0) return false;
   jpeg_decompress_struct* jpeg = &decoder->jpeg;
@@ -87,7 +96,7 @@ void Require(bool good, const Decoder& decoder) {
 
 }  // namespace
 
-void DecodeJpeg(Bytes encoded, Image* image) {
+void DecodeJpeg(Bytes encoded, Image* image, const ChooseReduction& reduction) {
   Decoder decoder;
   decoder.jpeg.err = jpeg_std_error(&decoder.errors);
   decoder.jpeg.client_data = &decoder;
@@ -95,7 +104,13 @@ void DecodeJpeg(Bytes encoded, Image* image) {
   decoder.errors.emit_message = OnMessage;
   decoder.progress.progress_monitor = OnProgress;
   Require(ReadHeader(&decoder, encoded), decoder);
-  image->Resize(decoder.jpeg.image_width, decoder.jpeg.image_height,
+  const unsigned width = decoder.jpeg.image_width;
+  const unsigned height = decoder.jpeg.image_height;
+  CheckImageSize(width, height);
+  // libjpeg reads no picture with a side above 65500.
+  const int less = reduction ? reduction(static_cast<int>(width), static_cast<int>(height)) : 1;
+  Require(Scale(&decoder, less), decoder);
+  image->Resize(decoder.jpeg.output_width, decoder.jpeg.output_height,
                 decoder.jpeg.out_color_space == JCS_GRAYSCALE ? 1 : 3);
   decoder.rows = image->samples.data();
   Require(ReadRows(&decoder), decoder);

@@ -79,4 +79,8 @@ void AppendMilliseconds(double value, std::string* json) {
   AppendNumber(std::round(value * 1000) / 1000, json);
 }
 
+void AppendSeconds(double value, std::string* json) {
+  AppendNumber(std::round(value * 1e6) / 1e6, json);
+}
+
 }  // namespace edge_infer

@@ -19,4 +19,7 @@ void AppendInteger(int64_t value, std::string* json);
 /// Milliseconds with three decimals.
 void AppendMilliseconds(double value, std::string* json);
 
+/// Seconds with six decimals.
+void AppendSeconds(double value, std::string* json);
+
 }  // namespace edge_infer

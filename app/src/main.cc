@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "benchmark.h"
+#include "camera.h"
 #include "cli.h"
 #include "error.h"
 #include "frames.h"
@@ -22,15 +23,22 @@ enum ExitStatus : int {
   kNotWritten = 1,
   kConfiguration = 2,
   kBrokenFrames = 3,
-  kOthers = 4
+  kOthers = 4,
+  kCamera = 5
 };
 
 void Infer(const Arguments& arguments, const Frame& frame, Session* session, LineWriter* writer,
            std::string* line) {
-  session->SetInputs(frame.bytes);
+  session->SetInputs(frame);
   const double milliseconds = session->Invoke();
   line->assign("{\"frame\":");
   AppendString(frame.name, line);
+  if (frame.capture) {
+    *line += ",\"sequence\":";
+    AppendInteger(frame.capture->sequence, line);
+    *line += ",\"time\":";
+    AppendSeconds(frame.capture->seconds, line);
+  }
   *line += ",\"outputs\":";
   session->AppendOutputs(line);
   *line += ",\"ms\":";
@@ -46,7 +54,7 @@ void Infer(const Arguments& arguments, const Frame& frame, Session* session, Lin
 
 /// Whether all outputs of the frame are as expected; one line says so.
 bool Check(const Frame& frame, const Selftest& selftest, Session* session, LineWriter* writer) {
-  session->SetInputs(frame.bytes);
+  session->SetInputs(frame);
   session->Invoke();
   std::string wrong;
   for (size_t i = 0; i < session->OutputCount() && wrong.empty(); ++i) {
@@ -62,9 +70,8 @@ bool Check(const Frame& frame, const Selftest& selftest, Session* session, LineW
 }
 
 /// All frames, or with --benchmark the first good one.
-int RunFrames(const Arguments& arguments, const std::optional<Selftest>& selftest,
-              FrameSource* source, Session* session, LineWriter* writer,
-              const StopSignals& signals) {
+int RunFrames(const Arguments& arguments, const std::optional<Selftest>& selftest, Source* source,
+              Session* session, LineWriter* writer, const StopSignals& signals) {
   Frame frame;
   std::string line;
   bool broken = false;
@@ -73,7 +80,7 @@ int RunFrames(const Arguments& arguments, const std::optional<Selftest>& selftes
     try {
       if (!source->Next(&frame)) break;
       if (arguments.benchmark) {
-        session->SetInputs(frame.bytes);
+        session->SetInputs(frame);
         break;
       }
       if (selftest) {
@@ -88,6 +95,15 @@ int RunFrames(const Arguments& arguments, const std::optional<Selftest>& selftes
   }
   if (others) return kOthers;
   return broken && !signals.Arrived() ? kBrokenFrames : kDone;
+}
+
+/// What --input or the configuration names: one camera, or files and standard input.
+std::unique_ptr<Source> OpenSource(const std::vector<std::string>& paths, const Config& config,
+                                   size_t raw_size, const StopSignals& signals) {
+  if (paths.size() == 1 && config.camera && IsCamera(paths[0])) {
+    return std::make_unique<Camera>(paths[0], OpenCamera(paths[0], *config.camera), signals);
+  }
+  return std::make_unique<FrameSource>(paths, raw_size, config.camera, signals);
 }
 
 int Run(const Arguments& arguments) {
@@ -107,11 +123,11 @@ int Run(const Arguments& arguments) {
   Session session(config);
   timings.load_ms = Now() - start;
 
-  FrameSource source(inputs, session.RawFrameSize(), signals);
+  const auto source = OpenSource(inputs, config, session.RawFrameSize(), signals);
   LineWriter writer(arguments.output);
   std::optional<Selftest> selftest;
   if (!arguments.selftest.empty()) selftest.emplace(arguments.selftest, OutputSpecs(config));
-  const int status = RunFrames(arguments, selftest, &source, &session, &writer, signals);
+  const int status = RunFrames(arguments, selftest, source.get(), &session, &writer, signals);
   if (arguments.benchmark) {
     Measure(&session, arguments.warm_up, arguments.iterations, signals, &timings);
     std::string line = BenchmarkJson(config, session.Delegated(), std::move(timings));
@@ -145,6 +161,9 @@ int main(int argc, char** argv) {
     // A reader that closed the pipe has what it wanted.
     if (!error.closed_pipe) Log(error.what());
     return kNotWritten;
+  } catch (const CameraError& error) {
+    Log(error.what());
+    return kCamera;
   } catch (const std::exception& error) {
     Log(error.what());
     return kConfiguration;

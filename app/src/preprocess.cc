@@ -113,6 +113,17 @@ Placement Place(Resize resize, int source_width, int source_height, int width, i
   return placement;
 }
 
+int Reduction(const Placement& placement) {
+  const Area& from = placement.source;
+  const Area& to = placement.target;
+  int reduction = 8;
+  while (reduction > 1 &&
+         (from.width / reduction < to.width || from.height / reduction < to.height)) {
+    reduction /= 2;
+  }
+  return reduction;
+}
+
 void StoreValue(double value, const TensorSpec& tensor, uint8_t* out) {
   if (tensor.quantization) {
     const auto& [scale, zero_point] = *tensor.quantization;
@@ -148,6 +159,19 @@ Preprocessor::Preprocessor(const InputConfig& input)
     for (int sample = 0; sample < 256; ++sample, out += element_size_) {
       StoreValue((sample - mean) / std, input.tensor, out);
     }
+  }
+}
+
+int Preprocessor::ReductionOf(int width, int height) const {
+  return Reduction(Place(config_.resize, width, height, config_.width, config_.height));
+}
+
+void Preprocessor::Decode(const Frame& frame, Image* image) const {
+  if (frame.yuv) {
+    ConvertYuv(*frame.yuv, frame.bytes, image);
+  } else {
+    DecodeImage(frame.bytes, image,
+                [this](int width, int height) { return ReductionOf(width, height); });
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "config.h"
+#include "frames.h"
 #include "image.h"
 
 namespace edge_infer {
@@ -41,11 +42,21 @@ struct Placement {
 /// Throws FrameError when `resize` is kNone and the sizes differ.
 Placement Place(Resize resize, int source_width, int source_height, int width, int height);
 
+/// How many times smaller in both directions, 1, 2, 4 or 8, the source can be before a resize has
+/// to enlarge it.
+int Reduction(const Placement& placement);
+
 /// Turns pictures into the bytes of an input tensor, as "Preprocessing, to the byte" in the
 /// project's docs/design.md says: colour, resize, normalise, quantize, layout.
 class Preprocessor {
  public:
   explicit Preprocessor(const InputConfig& input);
+
+  /// The frame's picture, as small as the resize takes it. Throws FrameError.
+  void Decode(const Frame& frame, Image* image) const;
+
+  /// How much smaller a picture of that size may be decoded. Throws as Place().
+  int ReductionOf(int width, int height) const;
 
   /// `tensor` is ByteSize() of the input long. Throws FrameError.
   void Run(const Image& image, MutableBytes tensor);

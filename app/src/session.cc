@@ -1,6 +1,5 @@
 #include "session.h"
 
-#include <chrono>
 #include <cstring>
 
 #include "error.h"
@@ -24,11 +23,6 @@ std::optional<DelegateConfig> ChosenDelegate(const Config& config) {
 
 }  // namespace
 
-double Now() {
-  const auto time = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double, std::milli>(time).count();
-}
-
 Session::Session(const Config& config) : inputs_(config.inputs.size()) {
   LoadOptions options;
   options.threads = config.threads;
@@ -42,24 +36,25 @@ Session::Session(const Config& config) : inputs_(config.inputs.size()) {
     for (const TensorSpec& input : options.inputs) raw_size_ += ByteSize(input);
   }
   for (const OutputConfig& output : config.outputs) postprocessors_.emplace_back(output);
-  model_ = LoadModel(config.model, options);
+  const bool compiled = options.delegate && !options.delegate->model.empty();
+  model_ = LoadModel(compiled ? options.delegate->model : config.model, options);
   if (const auto nodes = model_->Delegated()) {
     Log("delegate " + config.delegate->library + ": takes " + std::to_string(nodes->taken) +
         " of " + std::to_string(nodes->all) + " nodes");
   }
 }
 
-void Session::SetInputs(Bytes frame) {
+void Session::SetInputs(const Frame& frame) {
   if (preprocessor_) {
-    DecodeImage(frame, &image_);
+    preprocessor_->Decode(frame, &image_);
     preprocessor_->Run(image_, model_->Input(0));
     return;
   }
-  if (frame.size != raw_size_) {
-    throw FrameError(std::to_string(frame.size) + " bytes, the inputs take " +
+  if (frame.bytes.size != raw_size_) {
+    throw FrameError(std::to_string(frame.bytes.size) + " bytes, the inputs take " +
                      std::to_string(raw_size_));
   }
-  const uint8_t* in = frame.data;
+  const uint8_t* in = frame.bytes.data;
   for (size_t i = 0; i < inputs_; ++i) {
     const MutableBytes input = model_->Input(i);
     std::memcpy(input.data, in, input.size);

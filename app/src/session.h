@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "clock.h"
 #include "config.h"
 #include "frames.h"
 #include "image.h"
@@ -25,7 +26,7 @@ class Session {
   size_t RawFrameSize() const { return raw_size_; }
 
   /// Fills the inputs. Throws FrameError.
-  void SetInputs(Bytes frame);
+  void SetInputs(const Frame& frame);
 
   /// Runs the model once; returns the time of that alone, in milliseconds.
   double Invoke();
@@ -45,8 +46,5 @@ class Session {
   std::vector<Postprocessor> postprocessors_;
   Image image_;
 };
-
-/// Milliseconds on a clock that is never set.
-double Now();
 
 }  // namespace edge_infer

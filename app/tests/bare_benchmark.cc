@@ -79,16 +79,17 @@ int Main(const std::string& path, const std::string& frame_path, int rounds) {
   const Config config = LoadConfig(path);
   std::string frame;
   if (ReadFile(frame_path, 1 << 30, &frame) != 0) throw ConfigError("cannot read the frame");
-  const Bytes bytes{reinterpret_cast<const uint8_t*>(frame.data()), frame.size()};
+  Frame given;
+  given.bytes = {reinterpret_cast<const uint8_t*>(frame.data()), frame.size()};
   litert::CheckLibrary();
   Bare bare(config);
   Session session(config);
-  session.SetInputs(bytes);
+  session.SetInputs(given);
   std::string line;
   const std::vector<std::function<void()>> kinds{[&] { bare.Run(); }, [&] { session.Invoke(); },
                                                  [&] {
                                                    line.clear();
-                                                   session.SetInputs(bytes);
+                                                   session.SetInputs(given);
                                                    session.Invoke();
                                                    session.AppendOutputs(&line);
                                                  }};

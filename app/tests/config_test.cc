@@ -59,6 +59,9 @@ TEST_CASE("a delegate") {
   const std::vector<std::pair<std::string, std::string>> options = {{"device", "usb:0"},
                                                                     {"empty", ""}};
   CHECK(delegate->options == options);
+  CHECK(delegate->model.empty());
+  config["delegate"]["model"] = "/usr/share/m/compiled.tflite";
+  CHECK(ParseConfig(config.dump()).delegate->model == "/usr/share/m/compiled.tflite");
 }
 
 TEST_CASE("optional keys") {
@@ -67,6 +70,8 @@ TEST_CASE("optional keys") {
   config["inputs"][0]["image"] = nullptr;
   config["inputs"][0]["quantization"] = nullptr;
   CHECK(ErrorOf(config).empty());
+  config["camera"] = {{"format", "mjpeg"}, {"width", 640}, {"height", 480}, {"rate", nullptr}};
+  CHECK(ErrorOf(config) == "camera: goes with an input that has `image`");
 }
 
 TEST_CASE("each mistake is named with its place") {
@@ -86,10 +91,23 @@ TEST_CASE("each mistake is named with its place") {
       {"/delegate", "x.so", "delegate: must be an object"},
       {"/delegate", {{"options", json::object()}}, "delegate.library: is missing"},
       {"/delegate", {{"library", "x"}, {"option", 1}}, "delegate.option: not a key"},
+      {"/delegate",
+       {{"library", "x"}, {"model", 1}},
+       "delegate.model: must be a string that is not empty"},
       {"/delegate", {{"library", "x"}, {"options", "none"}}, "delegate.options: must be an object"},
       {"/delegate",
        {{"library", "x"}, {"options", {{"verbosity", 3}}}},
        "delegate.options: must have strings without NUL characters"},
+      {"/camera", {{"width", 2}, {"height", 2}}, "camera.format: is missing"},
+      {"/camera",
+       {{"format", "yuyv"}, {"width", 3}, {"height", 2}},
+       "camera.width: must be even for yuyv"},
+      {"/camera",
+       {{"format", "nv12"}, {"width", 2}, {"height", 3}},
+       "camera.height: must be even for nv12"},
+      {"/camera",
+       {{"format", "mjpeg"}, {"width", 3}, {"height", 3}, {"rate", 0}},
+       "camera.rate: must be a whole number from 1 to 1000"},
       {"/model", "", "model: must be a string that is not empty"},
       {"/inputs", json::array(), "inputs: must be a list that is not empty"},
       {"/inputs/0/type", "int4",

@@ -68,13 +68,13 @@ TEST_CASE("files of a folder") {
   const std::string base = folder;
   for (const char* name : {"b", "a", ".hidden", "B"}) std::ofstream(base + "/" + name) << name;
   const StopSignals signals;
-  FrameSource source({base, base + "/b"}, 0, signals);
+  FrameSource source({base, base + "/b"}, 0, std::nullopt, signals);
   Frame frame;
   std::string names;
   while (source.Next(&frame)) names += frame.name;
   CHECK(names == "Babb");
-  CHECK_THROWS_AS(FrameSource({base + "/none"}, 0, signals), ConfigError);
-  CHECK_THROWS_AS(FrameSource({"/dev/null"}, 0, signals), ConfigError);
+  CHECK_THROWS_AS(FrameSource({base + "/none"}, 0, std::nullopt, signals), ConfigError);
+  CHECK_THROWS_AS(FrameSource({"/dev/null"}, 0, std::nullopt, signals), ConfigError);
   for (const char* name : {"b", "a", ".hidden", "B"}) unlink((base + "/" + name).c_str());
   rmdir(folder);
 }

@@ -8,16 +8,6 @@
 /// Any bytes either decode, and can then be resized, or are a FrameError.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace edge_infer;  // NOLINT(google-build-using-namespace): its only user
-  Image image;
-  try {
-    MeasurePnm({data, size});
-  } catch (const FrameError&) {
-  }
-  try {
-    DecodeImage({data, size}, &image);
-  } catch (const FrameError&) {
-    return 0;
-  }
   InputConfig input;
   input.image = ImageConfig{};
   input.image->width = 5;
@@ -27,7 +17,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   input.image->std = {1, 1, 1};
   input.tensor.type = ElementType::kUint8;
   input.tensor.shape = {1, 3, 5, 3};
+  Preprocessor preprocessor(input);
+  Image image;
+  try {
+    MeasurePnm({data, size});
+  } catch (const FrameError&) {
+  }
+  try {
+    DecodeImage({data, size}, &image, [&preprocessor](int width, int height) {
+      return preprocessor.ReductionOf(width, height);
+    });
+  } catch (const FrameError&) {
+    return 0;
+  }
   uint8_t tensor[45];
-  Preprocessor(input).Run(image, {tensor, sizeof tensor});
+  preprocessor.Run(image, {tensor, sizeof tensor});
   return 0;
 }

@@ -157,6 +157,23 @@ TEST_CASE("JPEG") {
   CHECK(rgb.samples == Samples(16 * 8 * 3, 100));
 }
 
+TEST_CASE("JPEG, smaller") {
+  for (const int reduction : {1, 2, 4, 8}) {
+    Image image;
+    const std::string encoded = EncodeJpeg(33, 17, 3, Samples(33 * 17 * 3, 100));
+    DecodeImage(AsBytes(encoded), &image, [reduction](int width, int height) {
+      CHECK(width == 33);
+      CHECK(height == 17);
+      return reduction;
+    });
+    const int width = (33 + reduction - 1) / reduction;
+    const int height = (17 + reduction - 1) / reduction;
+    CHECK(image.width == width);
+    CHECK(image.height == height);
+    CHECK(image.samples == Samples(static_cast<size_t>(width * height * 3), 100));
+  }
+}
+
 TEST_CASE("broken JPEG: every truncation and many flipped bytes") {
   Samples samples(32 * 32 * 3);
   for (size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<uint8_t>(i * 37);

@@ -18,16 +18,19 @@ int main(int argc, char** argv) {
   }
   try {
     std::string text;
-    std::string picture;
     if (ReadFile(argv[1], 1 << 24, &text) != 0) throw ConfigError("cannot read the configuration");
-    if (ReadFile(argv[2], 1 << 30, &picture) != 0) throw FrameError("cannot read the picture");
     const Config config = ParseConfig(text, /*read_labels=*/false);
     const InputConfig& input = config.inputs.front();
     if (!input.image) throw ConfigError("inputs[0].image is null");
+    const StopSignals signals;
+    FrameSource source({argv[2]}, 0, config.camera, signals);
+    Frame frame;
+    if (!source.Next(&frame)) throw FrameError("no frame");
     Image image;
-    DecodeImage({reinterpret_cast<const uint8_t*>(picture.data()), picture.size()}, &image);
+    Preprocessor preprocessor(input);
+    preprocessor.Decode(frame, &image);
     std::vector<uint8_t> tensor(ByteSize(input.tensor));
-    Preprocessor(input).Run(image, {tensor.data(), tensor.size()});
+    preprocessor.Run(image, {tensor.data(), tensor.size()});
     return WriteAll(STDOUT_FILENO, {tensor.data(), tensor.size()}) == 0 ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "preprocess_dump: %s\n", error.what());

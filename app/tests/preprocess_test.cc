@@ -91,6 +91,23 @@ TEST_CASE("crop and letterbox") {
   CHECK_THROWS_AS(Place(Resize::kNone, 8, 8, 8, 9), FrameError);
 }
 
+TEST_CASE("how much smaller a picture can be decoded") {
+  const auto reduction = [](Resize resize, int width, int height, int w, int h) {
+    return Preprocessor(MakeInput(Color::kGray, Layout::kNhwc, resize, w, h))
+        .ReductionOf(width, height);
+  };
+  CHECK(reduction(Resize::kFit, 1920, 1080, 224, 224) == 4);
+  CHECK(reduction(Resize::kCrop, 1920, 1080, 224, 224) == 4);
+  CHECK(reduction(Resize::kLetterbox, 1920, 1080, 224, 224) == 8);
+  CHECK(reduction(Resize::kFit, 447, 448, 224, 224) == 1);
+  CHECK(reduction(Resize::kFit, 448, 449, 224, 224) == 2);
+  CHECK(reduction(Resize::kFit, 65500, 65500, 1, 1) == 8);
+  CHECK(reduction(Resize::kFit, 3, 3, 224, 224) == 1);
+  CHECK(reduction(Resize::kLetterbox, 100, 9, 10, 10) == 8);
+  CHECK(reduction(Resize::kNone, 224, 224, 224, 224) == 1);
+  CHECK_THROWS_AS(reduction(Resize::kNone, 448, 448, 224, 224), FrameError);
+}
+
 TEST_CASE("a letterbox has a border of 0, also for the second picture") {
   Preprocessor preprocessor(MakeInput(Color::kGray, Layout::kNhwc, Resize::kLetterbox, 4, 4));
   std::vector<uint8_t> tensor(16, 77);

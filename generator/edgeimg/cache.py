@@ -2,7 +2,7 @@
 
     <root>/CACHEDIR.TAG
     <root>/downloads/<sha256>       verified files; the Makefile's DOWNLOADS
-    <root>/<namespace>/<key>        computed artefacts: `models`, `goldens`
+    <root>/<namespace>/<key>        computed artefacts: `models`, `goldens`, `compiled`
     <root>/apt/<key>/               package lists and apt's private configuration
     <root>/locks/                   one file a key that somebody has worked on
 
@@ -159,6 +159,13 @@ class Cache:
                     else:
                         freed += _size(entry)
                         entry.unlink(missing_ok=True)
+        return freed
+
+    def clear(self, namespace: str) -> int:
+        """Delete all of a namespace; returns the bytes that this freed."""
+        folder = self.root / _checked(namespace)
+        freed = sum(_size(path) for path in folder.rglob("*") if path.is_file())
+        shutil.rmtree(folder, ignore_errors=True)
         return freed
 
     def _path(self, namespace: str, key: str) -> Path:

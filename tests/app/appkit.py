@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeimg.manifest.model import Tolerance
+from edgeimg.manifest.model import Camera, Tolerance
 from edgeimg.model.info import ModelInfo, TensorInfo
 from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput
 from edgeimg.prepare.hosts import find_host
@@ -74,6 +74,7 @@ def write_config(
     inputs: Sequence[PlannedInput],
     outputs: Sequence[PlannedOutput],
     delegate: dict[str, Any] | None = None,
+    camera: Camera | None = None,
 ) -> None:
     """Writes a configuration as the renderer does, for a model that lies on this machine."""
     planned = PlannedModel(
@@ -87,6 +88,7 @@ def write_config(
         outputs=tuple(outputs),
         samples=(),
         tolerance=Tolerance(),
+        camera=camera,
     )
     config = {
         **app_config(planned, 1),

@@ -12,7 +12,8 @@ from PIL import Image
 
 KINDS = (
     *("png-l", "png-la", "png-rgb", "png-rgba", "png-p", "png-1", "png-l16", "png-rgb16"),
-    *("jpeg-l", "jpeg-444", "jpeg-422", "jpeg-420", "jpeg-progressive", "jpeg-cmyk"),
+    *("jpeg-l", "jpeg-444", "jpeg-422", "jpeg-420", "jpeg-rgb"),
+    *("jpeg-progressive", "jpeg-gray-progressive", "jpeg-cmyk"),
     *("pgm-8", "pgm-16", "pgm-odd", "pgm-text", "ppm-8", "ppm-16", "ppm-odd", "ppm-text"),
 )
 MAXIMUM = {"8": 255, "16": 65535, "odd": 1000, "text": 15}
@@ -34,14 +35,15 @@ def picture(kind: str, width: int, height: int, random: np.random.Generator) -> 
         Image.fromarray(samples8[:, :, :3]).convert(mode).save(stream, "PNG")
         return stream.getvalue()
     image = Image.fromarray(samples8[:, :, :3])
-    if form in ("l", "cmyk"):
-        image = image.convert(form.upper())
+    if form in ("l", "cmyk", "gray-progressive"):
+        image = image.convert("CMYK" if form == "cmyk" else "L")
     image.save(
         stream,
         "JPEG",
         quality=int(random.integers(20, 99)),
-        subsampling={"444": "4:4:4", "422": "4:2:2"}.get(form, "4:2:0"),
-        progressive=form == "progressive",
+        subsampling={"444": "4:4:4", "422": "4:2:2", "rgb": -1}.get(form, "4:2:0"),
+        progressive=form.endswith("progressive"),
+        keep_rgb=form == "rgb",
     )
     return stream.getvalue()
 

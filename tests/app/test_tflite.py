@@ -128,6 +128,17 @@ def test_placement_is_told(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["delegate"] is None
 
 
+def test_a_compiled_model_is_for_the_delegate_alone(tmp_path: Path) -> None:
+    delegate = {**plugin(mode="one"), "model": str(tmp_path / "compiled.tflite")}
+    done = run(tmp_path, delegate, "--benchmark", "--iterations", "1")
+    assert done.returncode == 2
+    assert "compiled.tflite" in done.stderr  # which is not there
+    done = run(tmp_path, delegate, "--benchmark", "--iterations", "1", "--kernels", "reference")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "compiled.tflite").write_bytes(MODEL.read_bytes())
+    assert run(tmp_path, delegate, "--benchmark", "--iterations", "1").returncode == 0
+
+
 def read_nodes() -> list[Any]:
     """The operators of the model's graph."""
     import tflite

@@ -104,6 +104,8 @@ def main(arguments: Sequence[str]) -> None:
         show("`edgeimg check`", "0.4 s", f"{median(folder, 'check', cache=cache):.2f} s")
         generate = median(folder, "generate", cache=cache)
         show("`edgeimg generate`, inputs prepared", "0.5 s", f"{generate:.2f} s")
+        whole = median(folder, "compat", cache=cache, times=3)
+        show("`edgeimg compat`, the whole matrix", "2 s", f"{whole:.2f} s")
         seconds, board = slowest_generate(folder, cache)
         show("`edgeimg generate`, Yocto, the slowest board", "0.5 s", f"{seconds:.2f} s ({board})")
         nothing = median(folder, "build", cache=cache)

@@ -2,7 +2,7 @@
 
 A folder of one's own (`catalogs:`, then `EDGEIMG_PATH`) has the same shape as
 the shipped data and wins by name: `boards/`, `models/`, `catalog/runtimes/`,
-`catalog/features/`, `catalog/accelerators/`.
+`catalog/features/`, `catalog/accelerators/`, `catalog/operators/`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ PATTERNS = {
     "runtime": ("catalog/runtimes/{name}.yaml",),
     "feature": ("catalog/features/{name}.yaml",),
     "accelerator": ("catalog/accelerators/{name}.yaml",),
+    "operators": ("catalog/operators/{name}.yaml",),
 }
 
 
@@ -50,8 +51,11 @@ class Entry(Generic[T]):
         return self.source.path
 
     def place(self, *location: str | int) -> str:
-        """`file:line` of a value; what is shipped is named as it is in the sources."""
-        line = self.source.place(location).split(":")[-2:-1]
+        """`file:line` of a value; what is shipped is named as it is in the sources.
+
+        Without a location: the file.
+        """
+        line = self.source.place(location).split(":")[-2:-1] if location else []
         path, shipped = self.path.resolve(), data_root()
         name = path.relative_to(shipped) if path.is_relative_to(shipped) else shown(path)
         return ":".join([str(name), *line])
@@ -116,6 +120,13 @@ class Catalog:
         """Names of all entries of that kind, sorted."""
         found = {path.stem for path in self._all(kind, "*")}
         return sorted(found)
+
+    def files(self, kind: str) -> list[Path]:
+        """Every entry of that kind that none of the same name hides, by name."""
+        found: dict[str, Path] = {}
+        for path in self._all(kind, "*"):
+            found.setdefault(path.stem, path)
+        return [found[name] for name in sorted(found)]
 
     def find(self, kind: str, name: str, *, place: str = "", base: Path | None = None) -> Path:
         """Path of the entry `name`, which may also be a path relative to `base`.

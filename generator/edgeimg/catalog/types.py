@@ -124,6 +124,24 @@ class RuntimeYocto(Manifest):
         return self
 
 
+class MeasuredMemory(Manifest):
+    """RAM that a booted image was seen to need."""
+
+    mib: int = Field(gt=0, description="The least with which the smallest product works.")
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
+class Quantizer(Manifest):
+    """What makes an integer model of a float one, on the host."""
+
+    module: Name = Field(description="A module of `edgeimg.prepare.quantizers`.")
+    requirements: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._<>=!~,-]+$")], ...]
+    kinds: tuple[Literal["static", "dynamic", "weights"], ...]
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
 class Runtime(Manifest):
     """What executes models on the device."""
 
@@ -154,6 +172,10 @@ class Runtime(Manifest):
     )
     releases: tuple[Release, ...] = Field(default=(), description="Newest wanted first.")
     refuse: tuple[Refusal, ...] = Field(default=())
+    memory: dict[Name, MeasuredMemory] = Field(
+        default_factory=dict, description="By builder: kernel, system, runtime and the app."
+    )
+    quantizer: Quantizer | None = Field(default=None, description="Absent: there is none.")
     debian: RuntimeDebian | None = Field(default=None, description="Absent: not served.")
     buildroot: RuntimeBuildroot | None = Field(default=None, description="Absent: not served.")
     yocto: RuntimeYocto | None = Field(default=None, description="Absent: not served.")
@@ -346,6 +368,19 @@ class AcceleratorCompiler(Manifest):
     options: tuple[Word, ...] = Field(default=(), description="Handed to it before the model.")
 
 
+class AcceleratorPrecompiled(Manifest):
+    """What a model file looks like that was compiled for the accelerator."""
+
+    format: Literal["tflite", "hef", "rknn", "tensorrt", "tidl"] = Field(
+        description="A reader of `edgeimg.model.formats`."
+    )
+    targets: tuple[Word, ...] = Field(
+        default=(),
+        description="For what the file may say that it was compiled, as that reader calls it; for "
+        "`tflite` the custom operator. Empty: files of this format do not say.",
+    )
+
+
 class AcceleratorRelease(Manifest):
     """Versions of driver, firmware, library and compiler that belong together."""
 
@@ -374,6 +409,12 @@ class Accelerator(Manifest):
     )
     runtimes: tuple[Name, ...] = Field(default=(), description="Runtimes that can use it.")
     releases: tuple[AcceleratorRelease, ...] = Field(default=(), description="Newest wanted first.")
+    precompiled: AcceleratorPrecompiled | None = Field(
+        default=None, description="Absent: a compiled file is not known from another."
+    )
+    memory_kib: int | None = Field(
+        default=None, gt=0, description="Fast memory that a compiled model may use on it."
+    )
     delegate: AcceleratorDelegate | None = None
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that a person must have accepted."

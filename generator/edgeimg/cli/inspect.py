@@ -1,4 +1,4 @@
-"""model inspect: what a model file says of itself."""
+"""model: what a model file says of itself, what executes it, and what is made of it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeimg.cli import options
+from edgeimg.cli import compile as compiling
+from edgeimg.cli import model_coverage, model_run, options
+from edgeimg.cli.bench import bench
 from edgeimg.cli.draw import Drawer, Format, table
+from edgeimg.cli.quantize import quantize
 
 if TYPE_CHECKING:
     from edgeimg.model.info import ModelInfo, TensorInfo
 
 
 def add_to(app: typer.Typer) -> None:
-    models = typer.Typer(help="Look at model files.")
+    models = typer.Typer(help="Look at model files, run, quantize, compile and measure them.")
     models.command("inspect")(inspect)
+    models.command("coverage")(model_coverage.coverage)
+    models.command("run")(model_run.run)
+    models.command("quantize")(quantize)
+    models.command("compile")(compiling.compile)
+    models.command("bench")(bench)
     app.add_typer(models, name="model")
-    models.callback()(_group)
-
-
-def _group() -> None:
-    # A callback keeps `inspect` a verb of its own while it is the only one.
-    pass
 
 
 def inspect(
@@ -47,16 +49,26 @@ def _print(file: Path, info: ModelInfo) -> None:
     ]
     table("", ["", "name", "shape", "type", "quantization"], rows)
     print()
-    uses = [[use.name, str(use.version), str(use.count), f"{use.macs:,}"] for use in info.operators]
-    table("", ["operator", "version", "count", "MACs"], uses)
+    uses = [
+        [use.name, str(use.version), ", ".join(use.types), str(use.count), f"{use.macs:,}"]
+        for use in info.operators
+    ]
+    table("", ["operator", "version", "types", "count", "MACs"], uses)
     print()
     print(
-        f"MACs {info.macs:,}; parameters {info.parameters:,}; "
+        f"MACs {info.macs:,}; parameters {info.parameters:,} ({_parameters(info)}); "
         f"peak of live tensors {info.peak_live_bytes:,} bytes"
         + (f"; opset {info.opset}" if info.opset else "")
     )
     for key, value in sorted(info.metadata.items()):
         print(f"{key}: {value}")
+
+
+def _parameters(info: ModelInfo) -> str:
+    """Their types, and how many are zero: a pruned model has many of these."""
+    types = sorted(info.parameter_types.items(), key=lambda one: -one[1])
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in types)
+    return f"{kinds}; {info.sparsity:.1%} zero" if kinds else "none"
 
 
 def _row(kind: str, tensor: TensorInfo) -> list[str]:

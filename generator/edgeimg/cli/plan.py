@@ -22,11 +22,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def resolved(chosen: Selection) -> Plan:
-    """The plan of the chosen product."""
+    """The plan of the chosen product; what the user should know of it is said."""
     from edgeimg.cache import Cache
     from edgeimg.plan.resolve import resolve
 
-    return resolve(chosen.product, chosen.source, Cache().folder("models"))
+    plan = resolve(chosen.product, chosen.source, Cache().folder("models"))
+    for note in plan.notes:
+        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
+    return plan
 
 
 def check(
@@ -55,6 +58,7 @@ def check(
             "models": [one.name for one in plan.models],
             "runtime": plan.runtime.name,
             "builder": plan.builder,
+            "notes": list(plan.notes),
         }
     )
 
@@ -72,7 +76,7 @@ def show(
     plan = resolved(chosen)
     summary = _summary(plan)
     if output is Format.text:
-        shown = {key: value for key, value in summary.items() if key != "shadows"}
+        shown = {key: value for key, value in summary.items() if key not in ("shadows", "notes")}
         rows = [[key, _cell(value)] for key, value in shown.items() if value not in ("", [], {})]
         table(plan.product, ["what", "decision"], rows)
         for shadow in plan.shadows:
@@ -96,12 +100,16 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "builder": plan.builder,
         "runtime": f"{runtime.name} {runtime.version}",
         "runtime from": _runtime_from(plan),
-        "accelerator": f"{plan.accelerator.name} {plan.accelerator.release}".strip()
-        if plan.accelerator
-        else "",
+        "accelerator": plan.accelerator.title if plan.accelerator else "",
         "kernel modes": list(runtime.kernel_modes),
         "models": [
             f"{one.name} ({one.info.format}, {one.info.size:,} bytes)" for one in plan.models
+        ],
+        "compiled": [
+            f"{one.name} for {made.accelerator}: {made.path.name} "
+            f"({', '.join(made.look.targets) or made.look.unknown})"
+            for one in plan.models
+            for made in one.compiled
         ],
         "threads": plan.threads,
         "features": [one.name for one in plan.features],
@@ -112,6 +120,7 @@ def _summary(plan: Plan) -> dict[str, Any]:
             {"kind": one.kind, "name": one.name, "used": one.used, "hidden": one.hidden}
             for one in plan.shadows
         ],
+        "notes": list(plan.notes),
     }
 
 

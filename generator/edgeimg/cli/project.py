@@ -163,18 +163,31 @@ def cache(
         int | None,
         typer.Option("--prune", min=0, help="Remove what was not used for so many days."),
     ] = None,
+    clear: Annotated[
+        list[str] | None,
+        typer.Option("--clear", help="Remove all of one kind, such as compiled; may be repeated."),
+    ] = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Show what the cache holds, and remove what is old."""
+    """Show what the cache holds, and remove what is old, or one kind of it."""
     from edgeimg.cache import Cache
 
     store = Cache()
-    removed = store.prune(timedelta(days=prune)) if prune is not None else 0
+    held = [one.name for one in store.usage()]
+    for name in clear or ():
+        if name not in held:
+            raise UserError(
+                f"the cache holds nothing called '{name[:60]}'",
+                place="--clear",
+                hint=did_you_mean(name, held),
+            )
+    removed = sum(store.clear(name) for name in dict.fromkeys(clear or ()))
+    removed += store.prune(timedelta(days=prune)) if prune is not None else 0
     usage = store.usage()
     if output is Format.text:
         rows = [[one.name, str(one.files), f"{one.size / 1e6:.1f} MB"] for one in usage]
         table(str(store.root), ["what", "files", "size"], rows)
-        if prune is not None:
+        if prune is not None or clear:
             print(f"removed {removed / 1e6:.1f} MB")
     Drawer(output).result(
         {"root": str(store.root), "removed": removed, "usage": [vars(one) for one in usage]}

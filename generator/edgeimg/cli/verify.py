@@ -48,7 +48,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(verify)
 
 
-def _bootable(plan: Plan) -> None:
+def check_bootable(plan: Plan) -> None:
     """Before the build, which may take hours.
 
     Raises:
@@ -61,7 +61,7 @@ def _bootable(plan: Plan) -> None:
         )
 
 
-def _artefacts(image: Image) -> Artefacts:
+def artefacts_of(image: Image) -> Artefacts:
     from edgeimg.guest.machine import Artefacts
 
     assert image.kernel is not None
@@ -92,7 +92,7 @@ def run(
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
-    _bootable(plan)
+    check_bootable(plan)
     qemu = plan.board.qemu
     if qemu is None:
         raise UserError(f"the board {plan.board.name} has no QEMU machine")
@@ -105,7 +105,7 @@ def run(
     if any(SSH in feature.ports for feature in plan.features):
         port = port or _free_port()
         print(f"SSH: ssh -p {port} root@127.0.0.1", file=sys.stderr)
-    status = run_console(qemu, _artefacts(image), how=boot.value, ssh_port=port)
+    status = run_console(qemu, artefacts_of(image), how=boot.value, ssh_port=port)
     if status:
         raise typer.Exit(1)
 
@@ -145,7 +145,7 @@ def verify(
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
-    _bootable(plan)
+    check_bootable(plan)
     folder = project or chosen.project
     if junit is not None:
         _check_writable(junit)
@@ -155,7 +155,7 @@ def verify(
         check_limits(plan.board, plan.budgets, image)
         verdict = verify_guest(
             plan,
-            _artefacts(image),
+            artefacts_of(image),
             goldens,
             how=boot.value,
             report=drawer.report,

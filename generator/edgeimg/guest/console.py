@@ -14,7 +14,8 @@ _ESCAPE = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MARKER = re.compile(
-    r"edgeimg: (?:(init)|(verify end)|verify ([a-z0-9-]+) ([a-z]+)|service ([a-z0-9-]+) start)\s*$"
+    r"edgeimg: (?:(init)|((?:verify|bench) end)|verify ([a-z0-9-]+) ([a-z]+)"
+    r"|service ([a-z0-9-]+) start)\s*$"
 )
 _INFERENCE = re.compile(r"([a-z0-9][a-z0-9-]*): \{")
 PANIC = "Kernel panic - not syncing"
@@ -40,7 +41,7 @@ class Console:
         userspace_seconds: when the guest's init said so.
         first_inference_seconds: when a service gave its first answer.
         panic: the line of a kernel panic.
-        ended: whether `verify` is through.
+        ended: whether `verify` or `bench` is through.
     """
 
     def __init__(self) -> None:

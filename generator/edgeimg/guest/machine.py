@@ -44,6 +44,7 @@ def arguments(
     scratch: Path,
     serial: Sequence[str],
     stream: Path | None = None,
+    port: str = PORT,
     ssh_port: int | None = None,
 ) -> list[str]:
     """The program and its arguments.
@@ -54,8 +55,9 @@ def arguments(
         how: boot the disk through the firmware, or the kernel directly.
         scratch: a folder of this run alone; the board's flash is written there.
         serial: arguments that say where the console goes.
-        stream: where the guest's results are written; without it, the port
-            `edgeimg.verify` is not there and the image behaves as on a board.
+        stream: where the guest's results are written; without it, the port is not there
+            and the image behaves as on a board.
+        port: its name, which says what the guest shall do.
         ssh_port: on this machine's loopback, forwarded to the guest's port 22.
 
     Raises:
@@ -76,7 +78,7 @@ def arguments(
     if stream is not None:
         words += ["-device", f"{qemu.serial_bus},id=edgeimg-serial"]
         words += ["-chardev", f"file,id=edgeimg-verify,path={_escaped(stream)}"]
-        words += ["-device", f"virtserialport,chardev=edgeimg-verify,name={PORT}"]
+        words += ["-device", f"virtserialport,chardev=edgeimg-verify,name={port}"]
     if ssh_port is not None:
         forward = f"hostfwd=tcp:127.0.0.1:{ssh_port}-:22"
         words += ["-netdev", f"user,id=edgeimg-net,{forward}"]

@@ -19,7 +19,7 @@ from edgeimg.errors import UserError
 from edgeimg.events import Log, Report, Step, silent
 from edgeimg.guest.console import Console, Line
 from edgeimg.guest.errors import CorruptedError, HangError, PanicError, QemuError
-from edgeimg.guest.machine import Artefacts, Boot, arguments, qemu_version
+from edgeimg.guest.machine import PORT, Artefacts, Boot, arguments, qemu_version
 from edgeimg.guest.results import MAX_STREAM
 from edgeimg.manifest.board import Qemu
 from edgeimg.process import last_lines, spawn
@@ -40,7 +40,7 @@ class GuestRun:
         seconds: from QEMU's start to its end.
         userspace_seconds, first_inference_seconds: None when not seen.
         lines: the whole console.
-        stream: what the guest sent through the port `edgeimg.verify`.
+        stream: what the guest sent through the port.
     """
 
     qemu: str
@@ -57,15 +57,17 @@ def boot(
     artefacts: Artefacts,
     *,
     how: Boot = "disk",
+    port: str = PORT,
     report: Report = silent,
     time_limit: float = TIME_LIMIT,
     silence_limit: float = SILENCE_LIMIT,
 ) -> GuestRun:
-    """Boot the image with the port `edgeimg.verify` and wait until the guest ends.
+    """Boot the image with a port for its results and wait until the guest ends.
 
     QEMU's exit status 0 says nothing (a panic has it too); the results do.
 
     Args:
+        port: `edgeimg.verify`, or another one that the guest's script knows.
         time_limit: seconds for all of it.
         silence_limit: seconds without a sign of life on the console or the port.
 
@@ -80,7 +82,9 @@ def boot(
         stream = scratch / "results.tar"
         serial = ["-chardev", "stdio,id=edgeimg-console,signal=off"]
         serial += ["-serial", "chardev:edgeimg-console", "-monitor", "none"]
-        words = arguments(qemu, artefacts, how, scratch=scratch, serial=serial, stream=stream)
+        words = arguments(
+            qemu, artefacts, how, scratch=scratch, serial=serial, stream=stream, port=port
+        )
         watch = _Watch(report, stream, time_limit, silence_limit)
         begin = time.monotonic()
         with spawn(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -33,6 +33,7 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 WORD_PATTERN = r"^[A-Za-z0-9_.,:=/@+\-]+$"
 PACKAGE_PATTERN = r"^[a-z0-9][a-z0-9+.\-]+$"
+DEVICE_PATTERN = r"^/dev/[A-Za-z0-9_.:/\-]+$"
 MODULE_PATTERN = r"^[A-Za-z0-9_\-]+$"
 SYMBOL_PATTERN = r"^BR2_[A-Za-z0-9_]+$"
 KERNEL_SYMBOL_PATTERN = r"^CONFIG_[A-Za-z0-9_]+$"
@@ -55,6 +56,7 @@ PATTERN_SAYS = {
         "is not the name of a kernel module",
         "Letters, digits, _ and -, without a path or '.ko'.",
     ),
+    DEVICE_PATTERN: ("is not a device", "Such as /dev/video0."),
     SYMBOL_PATTERN: ("is not a symbol of Buildroot's", "BR2_ and letters, digits, _."),
     KERNEL_SYMBOL_PATTERN: ("is not a symbol of the kernel's", "CONFIG_ and letters, digits, _."),
     VARIABLE_PATTERN: ("is not a variable of BitBake's", "Such as IMAGE_FSTYPES or FOO:append."),
@@ -73,6 +75,8 @@ Sha256 = Annotated[str, Constraints(pattern=SHA256_PATTERN)]
 Word = Annotated[str, Constraints(pattern=WORD_PATTERN, max_length=256)]
 
 PackageName = Annotated[str, Constraints(pattern=PACKAGE_PATTERN, max_length=128)]
+
+DevicePath = Annotated[str, Constraints(pattern=DEVICE_PATTERN, max_length=200)]
 
 ModuleName = Annotated[str, Constraints(pattern=MODULE_PATTERN, max_length=64)]
 

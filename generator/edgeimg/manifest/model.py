@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from edgeimg.manifest.base import InsidePath, Manifest, Name, Sha256, Text, Version
+from edgeimg.manifest.base import (
+    DevicePath,
+    InsidePath,
+    Manifest,
+    Name,
+    Sha256,
+    Text,
+    Version,
+)
 
 
 def _listed(value: Any) -> Any:
@@ -98,11 +106,45 @@ class ModelOutput(Manifest):
         return self
 
 
+class Camera(Manifest):
+    """A V4L2 camera that the model's service reads, instead of the samples."""
+
+    device: DevicePath = Field(default="/dev/video0", description="Its device.")
+    format: Literal["yuyv", "nv12", "mjpeg"] = Field(description="What it is asked to send.")
+    width: int = Field(ge=1, le=8192, description="Of its pictures, in pixels; a size it has.")
+    height: int = Field(ge=1, le=8192, description="Of its pictures, in pixels; a size it has.")
+    rate: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Frames a second that it is asked for; absent: as it likes. Those for which "
+        "the model has no time are dropped.",
+    )
+
+    @model_validator(mode="after")
+    def _even(self) -> Camera:
+        # Two columns, and with nv12 two rows, share their colour.
+        if self.format != "mjpeg" and self.width % 2:
+            raise ValueError(f"width: must be even for {self.format}")
+        if self.format == "nv12" and self.height % 2:
+            raise ValueError("height: must be even for nv12")
+        return self
+
+
 class Sample(Manifest):
     """One sample on which the image must answer like the host."""
 
     file: InsidePath = Field(description="Picture, or raw tensor bytes.")
     label: Text | None = Field(default=None, description="What it truly is, if that is known.")
+
+
+class SampleFiles(Manifest):
+    """Files like samples, that stay on this machine."""
+
+    file: InsidePath = Field(
+        description="Picture, or raw tensor bytes; with `*` and `?`, many: `train/*.jpg`."
+    )
+    label: Text | None = Field(default=None, description="What they truly are, if that is known.")
 
 
 class Tolerance(Manifest):
@@ -144,7 +186,28 @@ class Model(Manifest):
     samples: tuple[Sample, ...] = Field(
         min_length=1, description="Samples that the image is checked with."
     )
+    camera: Camera | None = Field(
+        default=None,
+        description="The camera that the service reads; absent: it answers the samples, once. "
+        "The image is checked with the samples either way.",
+    )
     tolerance: Tolerance = Field(default=Tolerance(), description="How close is right.")
+    calibration: tuple[SampleFiles, ...] = Field(
+        default=(),
+        description="What `edgeimg model quantize` finds the ranges of values with; the samples, "
+        "if absent.",
+    )
+    evaluation: tuple[SampleFiles, ...] = Field(
+        default=(),
+        description="What it compares the quantized model with the original on; the samples, if "
+        "absent.",
+    )
+    max_accuracy_drop: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="Percentage points of accuracy that quantization may cost.",
+    )
     compiled: dict[Name, InsidePath] = Field(
         default_factory=dict,
         description="By accelerator, the model as the vendor's compiler made it for that, where "

@@ -6,8 +6,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
+from typing import Any
 
 from edgeimg.model.info import OperatorUse
+
+CHUNK = 1 << 20  # elements that are compared at a time
 
 TYPE_BITS: Mapping[str, int] = {
     "bfloat16": 16,
@@ -45,26 +48,97 @@ def tensor_bytes(kind: str, shape: Iterable[int]) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Elements of the constants: all, by type, and those that are zero."""
+
+    count: int
+    types: Mapping[str, int]
+    zeros: int
+
+
+def count_parameters(constants: Iterable[tuple[str, int, int | None]]) -> Parameters:
+    """Of constants as (type, elements, how many are not zero if that is known)."""
+    types: dict[str, int] = {}
+    zeros = 0
+    for kind, count, nonzero in constants:
+        if count:
+            types[kind] = types.get(kind, 0) + count
+            zeros += 0 if nonzero is None else max(0, count - nonzero)
+    return Parameters(count=sum(types.values()), types=types, zeros=zeros)
+
+
+def count_nonzero(data: Any, kind: str, count: int | None, zero: int = 0) -> int | None:
+    """How many elements of a constant's bytes are not zero; None where that is not known.
+
+    Args:
+        data: bytes, or what is seen as bytes.
+        count: how many elements there must be; None for any number.
+        zero: the integer that stands for zero.
+    """
+    import numpy as np
+
+    if kind in ("int4", "uint4"):
+        pairs = np.frombuffer(data, np.uint8)
+        values = np.stack([pairs & 15, pairs >> 4], axis=1).reshape(-1)[:count]
+        zero &= 15
+    elif kind in ("float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64"):
+        size = np.dtype(kind).itemsize
+        values = np.frombuffer(data, f"<{np.dtype(kind).str[1:]}", len(data) // size)
+    else:
+        return None
+    if count is not None and len(values) != count:
+        return None
+    return count_others(values, zero)
+
+
+def count_others(values: Any, zero: int) -> int:
+    """How many elements of a flat array are not `zero`; takes little memory beside it."""
+    parts = (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+    return sum(int((part != zero).sum()) for part in parts)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operator:
-    """One operator of a graph, with the keys of the tensors it reads and makes."""
+    """One operator of a graph, with the keys of the tensors it reads and makes.
+
+    `activations` are the (type, shape) of those that are not constants.
+    """
 
     name: str
     version: int
     macs: int
     reads: tuple[Hashable, ...]
     makes: tuple[Hashable, ...]
+    activations: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 def count_operators(operators: Iterable[Operator]) -> tuple[OperatorUse, ...]:
-    """The operators by name and version, sorted."""
-    found: dict[tuple[str, int], tuple[int, int]] = {}
+    """The operators by name, version and what they work on, sorted."""
+    found: dict[tuple[str, int, tuple[str, ...], bool, int], tuple[int, int]] = {}
     for operator in operators:
-        count, macs = found.get((operator.name, operator.version), (0, 0))
-        found[operator.name, operator.version] = (count + 1, macs + operator.macs)
+        key = (operator.name, operator.version, *_worked_on(operator))
+        count, macs = found.get(key, (0, 0))
+        found[key] = (count + 1, macs + operator.macs)
     return tuple(
-        OperatorUse(name=name, version=version, count=count, macs=macs)
-        for (name, version), (count, macs) in sorted(found.items())
+        OperatorUse(
+            name=name,
+            version=version,
+            count=count,
+            macs=macs,
+            types=types,
+            fixed=fixed,
+            batch=batch,
+        )
+        for (name, version, types, fixed, batch), (count, macs) in sorted(found.items())
     )
+
+
+def _worked_on(operator: Operator) -> tuple[tuple[str, ...], bool, int]:
+    """(types, fixed, batch) as `OperatorUse` has them."""
+    shapes = [shape for _, shape in operator.activations]
+    types = tuple(sorted({kind for kind, _ in operator.activations}))
+    fixed = all(size >= 0 for shape in shapes for size in shape[1:])
+    return types, fixed, max((elements(shape[:-3]) for shape in shapes), default=1)
 
 
 def peak_live_bytes(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+SMALL_INTEGERS = ("int2", "int4", "int8", "int16", "uint2", "uint4", "uint8", "uint16")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
@@ -43,7 +45,7 @@ class TensorInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorUse:
-    """One kind of operator in all graphs of the model.
+    """One kind of operator in all graphs of the model, on one kind of tensors.
 
     Attributes:
         name: `CONV_2D`, `Conv`; a custom operator's own name; with its domain for
@@ -51,12 +53,18 @@ class OperatorUse:
         version: of the operator (TFLite), or of its domain's operator set (ONNX).
         count: how many there are.
         macs: multiply-accumulates of all of them.
+        types: element types of what they read and make, constants aside; sorted.
+        fixed: whether all of these sizes are known; the first one, the batch, may be open.
+        batch: the largest product of the sizes before a tensor's last three; an open one is 1.
     """
 
     name: str
     version: int
     count: int
     macs: int
+    types: tuple[str, ...] = ()
+    fixed: bool = True
+    batch: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +77,7 @@ class ModelInfo:
         size: of the file, in bytes.
         inputs: in the file's order, without constants.
         outputs: in the file's order.
-        operators: sorted by name and version.
+        operators: sorted by name, version and types.
         macs: multiply-accumulates of one inference: convolutions, transposed and
             depthwise ones, matrix products. Others count 0; a dynamic dimension
             counts as 1, and the body of a loop or of a branch once.
@@ -78,6 +86,9 @@ class ModelInfo:
             in place. A floor for the memory that a runtime needs beside the file.
         parameters: elements of the constants, but not of unquantized integer ones,
             which are shapes, axes and indices.
+        parameter_types: the same by element type.
+        zero_parameters: those that are zero: integers at their zero point. A pruned model
+            has many.
         opset: of ONNX's standard operators; None for TFLite.
         metadata: what else the file says: description, producer, names of metadata.
     """
@@ -91,8 +102,21 @@ class ModelInfo:
     macs: int
     peak_live_bytes: int
     parameters: int
+    parameter_types: Mapping[str, int] = field(default_factory=dict)
+    zero_parameters: int = 0
     opset: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sparsity(self) -> float:
+        """The share of parameters that are zero, 0 to 1."""
+        return self.zero_parameters / self.parameters if self.parameters else 0.0
+
+    @property
+    def quantized(self) -> bool:
+        """Whether most of the parameters are small integers already."""
+        small = sum(self.parameter_types.get(kind, 0) for kind in SMALL_INTEGERS)
+        return 2 * small >= max(self.parameters, 1)
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain dicts, lists, strings and numbers."""
@@ -102,13 +126,12 @@ class ModelInfo:
             "size": self.size,
             "inputs": [_tensor_to_json(tensor) for tensor in self.inputs],
             "outputs": [_tensor_to_json(tensor) for tensor in self.outputs],
-            "operators": [
-                {"name": use.name, "version": use.version, "count": use.count, "macs": use.macs}
-                for use in self.operators
-            ],
+            "operators": [{**vars(use), "types": list(use.types)} for use in self.operators],
             "macs": self.macs,
             "peak_live_bytes": self.peak_live_bytes,
             "parameters": self.parameters,
+            "parameter_types": dict(sorted(self.parameter_types.items())),
+            "zero_parameters": self.zero_parameters,
             "opset": self.opset,
             "metadata": dict(sorted(self.metadata.items())),
         }
@@ -127,10 +150,14 @@ class ModelInfo:
             size=int(data["size"]),
             inputs=tuple(_tensor_from_json(tensor) for tensor in data["inputs"]),
             outputs=tuple(_tensor_from_json(tensor) for tensor in data["outputs"]),
-            operators=tuple(OperatorUse(**use) for use in data["operators"]),
+            operators=tuple(
+                OperatorUse(**{**use, "types": tuple(use["types"])}) for use in data["operators"]
+            ),
             macs=int(data["macs"]),
             peak_live_bytes=int(data["peak_live_bytes"]),
             parameters=int(data["parameters"]),
+            parameter_types={str(k): int(v) for k, v in dict(data["parameter_types"]).items()},
+            zero_parameters=int(data["zero_parameters"]),
             opset=None if opset is None else int(opset),
             metadata={str(key): str(value) for key, value in dict(data["metadata"]).items()},
         )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgeimg.model.errors import BROKEN_FILE, BROKEN_HINT, ModelError
 from edgeimg.model.graph import (
+    TYPE_BITS,
     Operator,
+    Parameters,
     count_operators,
+    count_others,
+    count_parameters,
     elements,
     peak_live_bytes,
     tensor_bytes,
@@ -22,6 +26,14 @@ if TYPE_CHECKING:
 TYPES = {"float": "float32", "double": "float64"}
 CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}  # where the weights are
 PRODUCTS = {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
+# Where a quantized operator has its weights, and where their zero point.
+ZERO_POINTS = {
+    "ConvInteger": (1, 3),
+    "DequantizeLinear": (0, 2),
+    "MatMulInteger": (1, 3),
+    "QLinearConv": (3, 5),
+    "QLinearMatMul": (3, 5),
+}
 NOT_PARAMETERS = {"bool", "int64", "string"}  # shapes, axes, masks
 UNKNOWN_SHAPE = (-1,)
 LARGE_CONSTANT = 1024  # elements; smaller ones may be shapes, which inference needs
@@ -32,6 +44,7 @@ def package() -> Any:
     try:
         import onnx
         import onnx.checker
+        import onnx.numpy_helper
         import onnx.shape_inference
     except ModuleNotFoundError as error:
         raise ModelError(
@@ -69,7 +82,7 @@ def read(data: bytes) -> ModelInfo:
         model = onnx.ModelProto.FromString(data)
         if not model.ir_version or not model.graph.node:
             raise ModelError("not an ONNX model", hint=BROKEN_HINT)
-        parameters = sum(_parameters(model.graph))
+        parameters = count_parameters(_parameters(model.graph, _zero_points(model.graph)))
         _drop_large_constants(model.graph)
         model = onnx.shape_inference.infer_shapes(model)
         return _info(data, model, parameters)
@@ -89,17 +102,44 @@ def first_line(error: BaseException) -> str:
     return lines[0][:300] if lines else type(error).__name__
 
 
-def _parameters(graph: onnx.GraphProto) -> Iterator[int]:
+def _parameters(
+    graph: onnx.GraphProto, zero_points: Mapping[str, int]
+) -> Iterator[tuple[str, int, int | None]]:
+    """Type, number of elements, and how many are not zero, of each constant."""
     for constant in graph.initializer:
-        yield _weight_count(constant)
+        yield _weight(constant, zero_points.get(constant.name, 0))
     for constant in graph.sparse_initializer:
-        yield elements(constant.values.dims)
+        held = elements(constant.values.dims)
+        yield _type(constant.values.data_type), elements(constant.dims), held
     for node in graph.node:
         for attribute in node.attribute:
             if node.op_type == "Constant" and attribute.HasField("t"):
-                yield _weight_count(attribute.t)
+                yield _weight(attribute.t, 0)
         for body in _bodies(node):
-            yield from _parameters(body)
+            yield from _parameters(body, zero_points)
+
+
+def _zero_points(graph: onnx.GraphProto) -> dict[str, int]:
+    """Zero points of the main graph's constants, by the constant's name."""
+    small = {one.name: one for one in graph.initializer if elements(one.dims) == 1}
+    found = {}
+    for node in graph.node:
+        weights, zero = ZERO_POINTS.get(node.op_type, (0, len(node.input)))
+        if zero < len(node.input) and node.input[zero] in small:
+            value = package().numpy_helper.to_array(small[node.input[zero]])
+            found[node.input[weights]] = int(value.reshape(-1)[0])
+    return found
+
+
+def _weight(constant: onnx.TensorProto, zero_point: int) -> tuple[str, int, int | None]:
+    kind, count = _type(constant.data_type), _weight_count(constant)
+    if not count:
+        return kind, 0, 0
+    held = None
+    if kind in TYPE_BITS and TYPE_BITS[kind] >= 8 and kind != "bfloat16":
+        values = package().numpy_helper.to_array(constant)
+        held = count_others(values.reshape(-1), zero_point)
+    return kind, count, held
 
 
 def _weight_count(constant: onnx.TensorProto) -> int:
@@ -126,7 +166,7 @@ def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
         yield from attribute.graphs
 
 
-def _info(data: bytes, model: onnx.ModelProto, parameters: int) -> ModelInfo:
+def _info(data: bytes, model: onnx.ModelProto, parameters: Parameters) -> ModelInfo:
     graph = model.graph
     opsets = {item.domain or "ai.onnx": item.version for item in model.opset_import}
     constants = {constant.name for constant in graph.initializer}
@@ -156,7 +196,9 @@ def _info(data: bytes, model: onnx.ModelProto, parameters: int) -> ModelInfo:
             [tensor.name for tensor in inputs],
             [tensor.name for tensor in outputs],
         ),
-        parameters=parameters,
+        parameters=parameters.count,
+        parameter_types=parameters.types,
+        zero_parameters=parameters.zeros,
         opset=opsets.get("ai.onnx"),
         metadata=_metadata(model),
     )
@@ -172,14 +214,19 @@ def _operators(
         shapes[constant.name] = TensorInfo(
             name=constant.name, type=_type(constant.data_type), shape=tuple(constant.dims)
         )
+    constants = {constant.name for constant in graph.initializer}
     for node in graph.node:
         domain = node.domain or "ai.onnx"
+        named = [name for name in (*node.input, *node.output) if name not in constants]
         yield Operator(
             name=node.op_type if domain == "ai.onnx" else f"{domain}.{node.op_type}",
             version=opsets.get(domain, 0),
             macs=_macs(node, shapes),
             reads=tuple(name for name in (*node.input, *_outer_names(node)) if name),
             makes=tuple(name for name in node.output if name),
+            activations=tuple(
+                (shapes[name].type, shapes[name].shape) for name in named if name in shapes
+            ),
         )
 
 

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import tflite
 
 from edgeimg.model.errors import BROKEN_FILE, BROKEN_HINT, ModelError
 from edgeimg.model.graph import (
     Operator,
+    count_nonzero,
     count_operators,
+    count_parameters,
     elements,
     peak_live_bytes,
     tensor_bytes,
 )
 from edgeimg.model.info import ModelInfo, Quantization, TensorInfo
+
+T = TypeVar("T")
 
 IDENTIFIER = b"TFL3"
 MAX_RANK = 16
@@ -47,10 +51,19 @@ def read(data: bytes) -> ModelInfo:
     Raises:
         ModelError: the file is not TFLite, or is damaged.
     """
+    return walk(data, Reader.info)
+
+
+def walk(data: bytes, use: Callable[[Reader], T]) -> T:
+    """What `use` finds in a TFLite file.
+
+    Raises:
+        ModelError: the file is not TFLite, or is damaged.
+    """
     if data[4:8] != IDENTIFIER:
         raise ModelError("not a TFLite model", hint=BROKEN_HINT)
     try:
-        return _Reader(data).info()
+        return use(Reader(data))
     except ModelError:
         raise
     except BROKEN_FILE as error:
@@ -85,7 +98,7 @@ class _Tensor:
         return self.constant and (self.type not in INTEGERS or _scale_count(self.table) > 0)
 
 
-class _Reader:
+class Reader:
     """Walks a flatbuffer; `spend` ends the walk of one that repeats itself without end."""
 
     def __init__(self, data: bytes) -> None:
@@ -120,12 +133,12 @@ class _Reader:
         inputs = self.indices(graphs[0], "Inputs", len(main))
         outputs = self.indices(graphs[0], "Outputs", len(main))
         uses = count_operators(operator for graph in operators for operator in graph)
-        parameters = {
-            tensor.buffer: elements(tensor.shape)
-            for graph in tensors
-            for tensor in graph
-            if tensor.is_parameter
+        constants = {
+            tensor.buffer: tensor for graph in tensors for tensor in graph if tensor.is_parameter
         }
+        parameters = count_parameters(
+            (one.type, elements(one.shape), self.nonzero(one)) for one in constants.values()
+        )
         sizes: dict[Hashable, int] = {
             index: tensor_bytes(tensor.type, tensor.shape)
             for index, tensor in enumerate(main)
@@ -140,7 +153,9 @@ class _Reader:
             operators=uses,
             macs=sum(use.macs for use in uses),
             peak_live_bytes=peak_live_bytes(sizes, operators[0], inputs, outputs),
-            parameters=sum(parameters.values()),
+            parameters=parameters.count,
+            parameter_types=parameters.types,
+            zero_parameters=parameters.zeros,
             metadata=self.metadata(),
         )
 
@@ -183,6 +198,18 @@ class _Reader:
             table=table,
         )
 
+    def nonzero(self, tensor: _Tensor) -> int | None:
+        """How many elements of a constant are not zero; None where that is not known."""
+        content = self.model.Buffers(tensor.buffer)
+        start, size = content.Offset(), content.Size()
+        outside = memoryview(self.data)[start : start + size]
+        data = content.DataAsNumpy() if content.DataLength() else outside
+        # A sparse tensor holds only the blocks that are not all zero.
+        packed = None if tensor.table.Sparsity() is not None else elements(tensor.shape)
+        table = tensor.table.Quantization()
+        zero = int(table.ZeroPoint(0)) if table is not None and table.ZeroPointLength() else 0
+        return count_nonzero(data, tensor.type, packed, zero)
+
     def indices(self, table: Any, field: str, count: int) -> list[int]:
         """A vector of indices of `count` tensors, without the -1 of optional ones."""
         length = getattr(table, f"{field}Length")()
@@ -212,6 +239,11 @@ class _Reader:
                     macs=_macs(name, operator, tensors, reads, makes),
                     reads=tuple(reads),
                     makes=(*makes, *scratch),
+                    activations=tuple(
+                        (tensors[each].type, tensors[each].signature)
+                        for each in (*reads, *makes)
+                        if not tensors[each].constant
+                    ),
                 )
             )
         return found

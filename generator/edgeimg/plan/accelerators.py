@@ -31,7 +31,9 @@ def check_licenses(product: Product, source: Source, entry: Accelerator) -> None
         )
 
 
-def plan_accelerator(catalog: Catalog, stack: Stack) -> PlannedAccelerator | None:
+def plan_accelerator(
+    catalog: Catalog, stack: Stack, min_placement: float
+) -> PlannedAccelerator | None:
     """What the builder adds for it."""
     if stack.accelerator is None:
         return None
@@ -40,11 +42,8 @@ def plan_accelerator(catalog: Catalog, stack: Stack) -> PlannedAccelerator | Non
     if entry.buildroot is not None and entry.buildroot.fragment is not None:
         fragment = catalog.file(f"buildroot-external/linux/{entry.buildroot.fragment}")
     return PlannedAccelerator(
-        name=entry.name,
-        release=stack.release.version if stack.release else "",
-        delegate=entry.delegate.library if entry.delegate else None,
-        options=entry.delegate.options if entry.delegate else {},
-        config=entry.buildroot.config if entry.buildroot else {},
+        entry=entry,
+        release=stack.release,
+        min_placement=min_placement,
         fragment=fragment,
-        yocto=entry.yocto,
     )

@@ -76,7 +76,8 @@ def plan_buildroot(
         f"runtime {runtime.name}": runtime.config,
     }
     if accelerator is not None:
-        sections[f"accelerator {accelerator.name}"] = accelerator.config
+        assert accelerator.entry.buildroot is not None
+        sections[f"accelerator {accelerator.name}"] = accelerator.entry.buildroot.config
     sections.update({f"feature {feature.name}": feature.config for feature in features})
     sections.update(_of_product(product))
     args = [f"console={board.console}", *serves.kernel_args, *product.kernel.args]

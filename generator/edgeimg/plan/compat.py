@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from edgeimg.catalog.operators import OperatorLists, read_lists
 from edgeimg.catalog.search import Catalog, Entry
 from edgeimg.catalog.types import Accelerator, Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import Board
 from edgeimg.model.info import ModelInfo
 from edgeimg.plan.accelerators import refusal
+from edgeimg.plan.coverage import coverage
 from edgeimg.plan.stack import Contradiction, Wish, choose_stack
 from edgeimg.plan.target import NotServed, Target, targets
 
@@ -45,6 +47,26 @@ class Cell:
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The models that every cell is asked to run, by name."""
+
+    models: Mapping[str, ModelInfo]
+    lists: OperatorLists
+
+    @property
+    def formats(self) -> dict[str, str]:
+        return {info.format: name for name, info in self.models.items()}
+
+    def gaps(self, wish: Wish, release: str) -> str:
+        """What the runtime's release has not that a model needs; empty when it has all."""
+        for name, info in self.models.items():
+            found = coverage(info, self.lists, wish.runtime or "", release, wish.accelerator)
+            if found.fatal:
+                return f"model {name}: {found.fatal[0]}"
+        return ""
+
+
 def matrix(
     catalog: Catalog, boards: Sequence[str], models: Mapping[str, ModelInfo]
 ) -> tuple[Cell, ...]:
@@ -60,7 +82,7 @@ def matrix(
     runtimes = [catalog.entry("runtime", name, Runtime) for name in catalog.names("runtime")]
     names = catalog.names("accelerator")
     accelerators = [catalog.entry("accelerator", name, Accelerator) for name in names]
-    formats = {info.format: name for name, info in models.items()}
+    asked = _Asked(models=models, lists=read_lists(catalog))
     cells: list[Cell] = []
     for name in boards:
         board = catalog.entry("board", name, Board)
@@ -69,8 +91,8 @@ def matrix(
                 cells.append(_not_served(there))
                 continue
             offered = [one for one in accelerators if one.value.needs in board.value.offers]
-            for wish, runtime, accelerator in _wishes(offered, runtimes, formats):
-                cells.append(_cell(catalog, there, wish, runtime, accelerator))
+            for wish, runtime, accelerator in _wishes(offered, runtimes, asked.formats):
+                cells.append(_cell(catalog, there, wish, runtime, accelerator, asked))
     return tuple(cells)
 
 
@@ -110,6 +132,7 @@ def _cell(
     wish: Wish,
     runtime: Entry[Runtime] | None,
     accelerator: Entry[Accelerator] | None,
+    asked: _Asked,
 ) -> Cell:
     verdict: Verdict = "yes"
     reason = version = release = ""
@@ -117,6 +140,8 @@ def _cell(
         stack = choose_stack(catalog, there, wish)
         version = stack.runtime.version if stack.runtime else ""
         release = stack.release.version if stack.release else ""
+        if gaps := asked.gaps(wish, version):
+            verdict, reason = "no", gaps
     except Contradiction as error:
         verdict, reason = "no", error.message
     except UserError as error:

@@ -7,12 +7,21 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from edgeimg.catalog.search import Catalog
+from edgeimg.catalog.types import Accelerator
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.load import Source, is_file, parse, read_source
 from edgeimg.manifest.model import Model, ModelInput
 from edgeimg.model.info import ModelInfo, TensorInfo
 from edgeimg.model.read import read_model
-from edgeimg.plan.plan import PlannedInput, PlannedModel, PlannedOutput, PlannedSample
+from edgeimg.plan.compiled import check_compiled
+from edgeimg.plan.plan import (
+    PlannedCompiled,
+    PlannedInput,
+    PlannedModel,
+    PlannedOutput,
+    PlannedSample,
+)
 
 # Element types that the app and the host have code for (app/src/tensor.cc), and their bytes.
 KNOWN_TYPES = {
@@ -32,12 +41,14 @@ MAX_SAMPLE_BYTES = 64 << 20
 MAX_TENSOR_BYTES = (1 << 31) - 1
 
 
-def plan_model(path: Path, cache_dir: Path | None) -> PlannedModel:
+def plan_model(path: Path, cache_dir: Path | None, catalog: Catalog | None = None) -> PlannedModel:
     """Reads a model's manifest and file, and brings them together.
 
     Args:
         path: the manifest.
         cache_dir: where what was read of a model file is kept, by its hash.
+        catalog: where the accelerators of compiled files are looked for; None takes the
+            shipped one.
 
     Raises:
         UserErrors: all that is wrong, each with its place.
@@ -70,7 +81,15 @@ def plan_model(path: Path, cache_dir: Path | None) -> PlannedModel:
         outputs=outputs,
         samples=checker.samples(manifest, inputs, outputs),
         tolerance=manifest.tolerance,
+        camera=manifest.camera,
+        compiled=checker.compiled(manifest, info, catalog or Catalog()),
     )
+    if manifest.camera is not None and all(each.image is None for each in inputs):
+        checker.fail(
+            ("camera",),
+            "the model's input takes raw tensors",
+            "Describe the input's `image`, and how pictures become the tensor.",
+        )
     if checker.errors:
         raise UserErrors(checker.errors)
     return planned
@@ -223,6 +242,25 @@ class _Checker:
                 self.fail((key, index, "name"), f"the model has no '{name}'", hint)
             elif name in named[:index]:
                 self.fail((key, index, "name"), f"'{name}' is described twice", "Keep one.")
+
+    def compiled(
+        self, manifest: Model, info: ModelInfo, catalog: Catalog
+    ) -> tuple[PlannedCompiled, ...]:
+        planned = []
+        for name, file in sorted(manifest.compiled.items()):
+            location = ("compiled", name)
+            path = self.file(file, location)
+            if path is None:
+                continue
+            try:
+                place = self.source.place(location)
+                _, entry = catalog.load("accelerator", name, Accelerator, place=place)
+                look = check_compiled(path, entry, info)
+            except UserError as error:
+                self.fail(location, error.message, error.hint)
+                continue
+            planned.append(PlannedCompiled(accelerator=name, path=path, look=look))
+        return tuple(planned)
 
     def samples(
         self,

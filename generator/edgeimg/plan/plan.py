@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edgeimg.catalog.search import Shadow
 from edgeimg.catalog.types import (
-    AcceleratorYocto,
+    Accelerator,
+    AcceleratorRelease,
     Architecture,
     BuildrootRelease,
     DebianDistribution,
@@ -18,9 +19,10 @@ from edgeimg.catalog.types import (
 )
 from edgeimg.manifest.base import Config, KernelConfig, YoctoConf
 from edgeimg.manifest.board import Board
-from edgeimg.manifest.model import ImageInput, Tolerance
+from edgeimg.manifest.model import Camera, ImageInput, Tolerance
 from edgeimg.manifest.product import AppGit, Budgets, Option
 from edgeimg.model.info import ModelInfo, TensorInfo
+from edgeimg.model.look import Look
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,15 @@ class PlannedSample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedCompiled:
+    """A model's file for an accelerator, compiled elsewhere, and what it says of itself."""
+
+    accelerator: str
+    path: Path
+    look: Look
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedModel:
     """A model with everything that its manifest and its file say, in agreement.
 
@@ -69,6 +80,8 @@ class PlannedModel:
     outputs: tuple[PlannedOutput, ...]
     samples: tuple[PlannedSample, ...]
     tolerance: Tolerance
+    camera: Camera | None = None
+    compiled: tuple[PlannedCompiled, ...] = ()
 
     @property
     def image_folder(self) -> str:
@@ -77,6 +90,10 @@ class PlannedModel:
     @property
     def image_file(self) -> str:
         return f"{self.image_folder}/model.{self.info.format}"
+
+    def image_compiled(self, accelerator: str, suffix: str) -> str:
+        """The model as it was compiled for an accelerator."""
+        return f"{self.image_folder}/model-{accelerator}{suffix}"
 
     @property
     def image_samples(self) -> str:
@@ -132,15 +149,26 @@ class PlannedRuntime:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedAccelerator:
-    """What the models run on: the delegate's library and options, and what a builder adds."""
+    """What the models run on.
 
-    name: str
-    release: str
-    delegate: str | None
-    options: Mapping[str, str]
-    config: Config
+    Attributes:
+        min_placement: percent of a model that must run on it.
+        fragment: kernel options that it needs.
+    """
+
+    entry: Accelerator
+    release: AcceleratorRelease | None
+    min_placement: float
     fragment: Path | None
-    yocto: AcceleratorYocto | None = None
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def title(self) -> str:
+        """Its name, and the release that was taken."""
+        return f"{self.name} {self.release.version}" if self.release else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +305,7 @@ class Plan:
 
     Attributes:
         app_source: the app's source, unless it is fetched from `app_git`.
+        notes: what the user should know of it, one line each.
     """
 
     product: str
@@ -300,3 +329,4 @@ class Plan:
     buildroot: BuildrootPlan | None
     yocto: YoctoPlan | None
     shadows: tuple[Shadow, ...]
+    notes: tuple[str, ...] = ()

@@ -26,6 +26,8 @@ from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.coherence import Fact
 from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
+from edgeimg.plan.fit import fit_operators
+from edgeimg.plan.memory import fit_memory
 from edgeimg.plan.models import plan_model
 from edgeimg.plan.plan import (
     BuildrootPlan,
@@ -60,7 +62,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
     entry = _collect(errors, lambda: _board(catalog, board_path, product.board))
     board = entry.value if entry else None
-    models = _plan_models(product, source, catalog, cache_dir, errors)
+    models = plan_models(product, source, catalog, cache_dir, errors)
     builder = product.builder or (board.default_builder if board else "debian")
     features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
@@ -83,6 +85,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         made = _with_yocto(chosen, serves, models, features[1])
     else:
         made = _with_buildroot(chosen, serves, models, features[0])
+    runtime, notes = fit_operators(chosen, models, made.runtime)
+    notes += fit_memory(chosen, models, runtime)
     return Plan(
         product=product.name,
         summary=product.summary,
@@ -91,7 +95,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         architecture=_architecture(catalog, board, board_path),
         builder=builder,
         glibc=made.glibc,
-        runtime=made.runtime,
+        runtime=runtime,
         accelerator=made.accelerator,
         models=models,
         threads=product.threads,
@@ -104,7 +108,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         debian=made.debian,
         buildroot=made.buildroot,
         yocto=made.yocto,
-        shadows=_shadows(catalog, product, made.runtime, features[0], builder),
+        shadows=_shadows(catalog, product, runtime, features[0], builder),
+        notes=notes,
     )
 
 
@@ -192,7 +197,8 @@ def _stack(
             raise refused
         check_licenses(product, source, entry)
     assert stack.runtime is not None
-    return stack.runtime, plan_accelerator(chosen.catalog, stack)
+    least = wanted.min_placement if wanted else 0.0
+    return stack.runtime, plan_accelerator(chosen.catalog, stack, least)
 
 
 def _coherent(chosen: Chosen, there: Target, wish: Wish) -> Stack:
@@ -242,13 +248,14 @@ def _collect(errors: list[UserError], step: Callable[[], T]) -> T | None:
     return None
 
 
-def _plan_models(
+def plan_models(
     product: Product,
     source: Source,
     catalog: Catalog,
     cache_dir: Path | None,
     errors: list[UserError],
 ) -> tuple[PlannedModel, ...]:
+    """The product's models; what is wrong with one is added to `errors`."""
     base = source.path.resolve().parent
     models: list[PlannedModel] = []
     for index, name in enumerate(product.models):
@@ -256,7 +263,7 @@ def _plan_models(
 
         def plan(name: str = name, place: str = place) -> PlannedModel:
             path = catalog.find("model", name, place=place, base=base)
-            planned = plan_model(path, cache_dir)
+            planned = plan_model(path, cache_dir, catalog)
             same_name(path, name, planned)
             return planned
 

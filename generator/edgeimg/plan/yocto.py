@@ -78,7 +78,7 @@ def plan_yocto(
     assert isinstance(of_series, YoctoBoardSeries)
     runtime, accelerator = stack
     assert runtime.yocto is not None
-    added = (accelerator.yocto if accelerator else None) or AcceleratorYocto()
+    added = (accelerator.entry.yocto if accelerator else None) or AcceleratorYocto()
     _refuse_kernel(chosen)
     needed = (*catalog.layers, *added.layers)
     wanted = (*needed, *serves.layers)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeimg.cache import Cache
@@ -14,6 +15,7 @@ from edgeimg.manifest.load import shown
 from edgeimg.manifest.product import MIRROR_PATTERN
 from edgeimg.plan.plan import DebianPlan, Plan, YoctoPlan
 from edgeimg.prepare.apt import DebianRequest, PackageRole, Repository
+from edgeimg.prepare.compile import Compiled, compile_models
 from edgeimg.prepare.golden import Golden, make_goldens
 from edgeimg.prepare.layers import LayersRequest, LockedLayers, heads
 from edgeimg.prepare.lock import Lock, LockRequest, make_lock, read_lock, write_lock
@@ -28,10 +30,12 @@ class Inputs:
 
     Attributes:
         goldens: what the models must answer, where the project holds that.
+        compiled: what models were compiled to for the accelerator, by model.
     """
 
     lock: Lock
     goldens: tuple[Golden, ...] = ()
+    compiled: Mapping[str, Compiled] = field(default_factory=dict)
 
 
 def lock_request(plan: Plan) -> LockRequest:
@@ -111,14 +115,15 @@ def prepare(plan: Plan, lock: Path, *, locked: bool, offline: bool, report: Repo
     """
     golden = plan.yocto is not None and plan.yocto.golden
     goldens = make_goldens(plan, Cache(), report) if golden else ()
+    compiled = compile_models(plan, Cache(), report)
     found = read_lock(lock) if lock.exists() else None
     if found is not None and found.answers(lock_request(plan)):
-        return Inputs(lock=found, goldens=goldens)
+        return Inputs(lock=found, goldens=goldens, compiled=compiled)
     if locked or offline:
         why = "does not exist" if found is None else "was made for other packages or versions"
         option = "--locked" if locked else "--offline"
         raise UserError(why, place=shown(lock), hint=f"Run `edgeimg lock` once, without {option}.")
-    return Inputs(lock=renew_lock(plan, lock, report), goldens=goldens)
+    return Inputs(lock=renew_lock(plan, lock, report), goldens=goldens, compiled=compiled)
 
 
 def renew_lock(plan: Plan, path: Path, report: Report, *, newest: bool = False) -> Lock:

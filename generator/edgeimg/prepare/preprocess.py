@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -17,13 +18,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgeimg.errors import UserError
+from edgeimg.errors import InternalError, UserError
 from edgeimg.manifest.model import ImageInput
 from edgeimg.model.info import TensorInfo
 from edgeimg.plan.plan import PlannedInput
 
 Samples = npt.NDArray[np.uint8]
 """Height x width x channels; 1 channel is gray, 3 are red, green and blue."""
+
+_Size = tuple[int, int]
+"""Width and height."""
 
 MAX_PIXELS = 100_000_000
 ONE = 2048  # 1.0 of a tap's fraction
@@ -56,7 +60,7 @@ def frame_of(data: bytes, inputs: Sequence[PlannedInput], *, place: str) -> byte
     """
     if len(inputs) == 1 and inputs[0].image is not None:
         try:
-            return tensor_of(decode(data), inputs[0].image, inputs[0].tensor).tobytes()
+            return _picture_bytes(data, inputs[0].image, inputs[0].tensor)
         except BrokenPictureError as broken:
             hint = "Replace the sample, or change the model's `inputs`."
             raise UserError(f"broken sample: {broken}", place=place, hint=hint) from broken
@@ -67,6 +71,12 @@ def frame_of(data: bytes, inputs: Sequence[PlannedInput], *, place: str) -> byte
             f"broken sample: {len(data)} bytes; the inputs {names} take {wanted}", place=place
         )
     return data
+
+
+def _picture_bytes(data: bytes, image: ImageInput, tensor: TensorInfo) -> bytes:
+    height, width = target_size(image, tensor)
+    samples = decode(data, lambda size: _reduction(image.resize, size, (width, height)))
+    return tensor_of(samples, image, tensor).tobytes()
 
 
 def byte_size(tensor: TensorInfo) -> int:
@@ -91,10 +101,14 @@ def element_type(name: str) -> np.dtype[np.generic]:
     return np.dtype(name).newbyteorder("<")
 
 
-def decode(data: bytes) -> Samples:
+def decode(data: bytes, reduction: Callable[[_Size], int] = lambda _: 1) -> Samples:
     """A PNM, PNG or JPEG picture as 8-bit samples, told apart by its first bytes.
 
     Alpha is dropped, palettes are expanded, 16-bit samples keep their high byte.
+
+    Args:
+        reduction: of a JPEG picture's width and height: how many times smaller, 1, 2, 4 or 8,
+            it is decoded. The other formats cannot be decoded smaller.
 
     Raises:
         BrokenPictureError: truncated, corrupt, unknown or too large.
@@ -102,7 +116,7 @@ def decode(data: bytes) -> Samples:
     if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
         return _decode_pnm(data)
     if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
-        return _decode_with_pillow(data)
+        return _decode_with_pillow(data, reduction)
     raise BrokenPictureError("not a PNM, PNG or JPEG picture" if data else "it is empty")
 
 
@@ -215,7 +229,7 @@ def _check_png(data: bytes) -> None:
     raise BrokenPictureError("PNG: truncated")
 
 
-def _decode_with_pillow(data: bytes) -> Samples:
+def _decode_with_pillow(data: bytes, reduction: Callable[[_Size], int]) -> Samples:
     if data.startswith(b"\x89PNG"):
         _check_png(data)
     try:
@@ -223,13 +237,26 @@ def _decode_with_pillow(data: bytes) -> Samples:
             warnings.simplefilter("ignore")
             with Image.open(BytesIO(data), formats=("PNG", "JPEG")) as picture:
                 _checked(picture.width, picture.height)
+                _draft(picture, reduction)
                 picture.load()
                 return _pillow_samples(picture)
-    except BrokenPictureError:
+    except (BrokenPictureError, InternalError):
         raise
     # Pillow raises whatever its parsers stumble over: struct.error, SyntaxError, OSError ...
     except Exception as problem:
         raise BrokenPictureError(f"{type(problem).__name__}: {problem}") from problem
+
+
+def _draft(picture: Image.Image, reduction: Callable[[_Size], int]) -> None:
+    """Makes libjpeg decode at a fraction of the size."""
+    size = picture.size
+    if picture.format == "PNG" or (less := reduction(size)) == 1:
+        return
+    # Asked for a size, Pillow takes the largest of 8, 4, 2 and 1 that does not fall short of it.
+    # Without a mode it converts no colours.
+    picture.draft(None, (size[0] // less, size[1] // less))
+    if picture.size != (-(-size[0] // less), -(-size[1] // less)):
+        raise InternalError(f"{size} was to be decoded to 1/{less}; Pillow makes {picture.size}")
 
 
 def _pillow_samples(picture: Image.Image) -> Samples:
@@ -255,36 +282,60 @@ def _coloured(samples: Samples, color: str) -> Samples:
     return samples[:, :, ::-1] if color == "bgr" else samples
 
 
-def _resized(samples: Samples, resize: str, width: int, height: int) -> Samples:
-    source_height, source_width = samples.shape[:2]
+@dataclass(frozen=True, kw_only=True)
+class _Area:
+    """A rectangle, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def _place(resize: str, size: _Size, target: _Size) -> tuple[_Area, _Area]:
+    """The part of the source that is used, and the part of the target that it fills."""
+    (source_width, source_height), (width, height) = size, target
     wider = source_width * height > source_height * width
-    if resize == "none":
-        if (source_width, source_height) != (width, height):
-            raise BrokenPictureError(
-                f"the picture is {source_width}x{source_height}, the model takes {width}x{height}"
-            )
+    if resize == "none" and size != target:
+        raise BrokenPictureError(
+            f"the picture is {source_width}x{source_height}, the model takes {width}x{height}"
+        )
+    taken, filled = size, target
+    if resize == "crop" and wider:
+        taken = max(1, source_height * width // height), source_height
+    elif resize == "crop":
+        taken = source_width, max(1, source_width * height // width)
+    elif resize == "letterbox" and wider:
+        filled = width, max(1, source_height * width // source_width)
+    elif resize == "letterbox":
+        filled = max(1, source_width * height // source_height), height
+    return _centred(taken, size), _centred(filled, target)
+
+
+def _centred(inner: _Size, outer: _Size) -> _Area:
+    (width, height), (outer_width, outer_height) = inner, outer
+    x, y = (outer_width - width) // 2, (outer_height - height) // 2
+    return _Area(x=x, y=y, width=width, height=height)
+
+
+def _reduction(resize: str, size: _Size, target: _Size) -> int:
+    """How many times smaller a picture can be decoded before a resize has to enlarge it."""
+    taken, filled = _place(resize, size, target)
+    fits = min(taken.width // filled.width, taken.height // filled.height)
+    return next(each for each in (8, 4, 2, 1) if each <= max(fits, 1))
+
+
+def _resized(samples: Samples, resize: str, width: int, height: int) -> Samples:
+    size = samples.shape[1], samples.shape[0]
+    if size == (width, height):
         return samples
-    if resize == "crop":
-        if wider:
-            part = max(1, source_height * width // height)
-            left = (source_width - part) // 2
-            samples = samples[:, left : left + part]
-        else:
-            part = max(1, source_width * height // width)
-            top = (source_height - part) // 2
-            samples = samples[top : top + part]
+    taken, filled = _place(resize, size, (width, height))
+    part = samples[taken.y : taken.y + taken.height, taken.x : taken.x + taken.width]
+    stretched = _stretched(part, filled.width, filled.height)
     if resize != "letterbox":
-        return _stretched(samples, width, height)
-    new_width, new_height = width, height
-    if wider:
-        new_height = max(1, source_height * width // source_width)
-    else:
-        new_width = max(1, source_width * height // source_height)
+        return stretched
     framed = np.zeros((height, width, samples.shape[2]), np.uint8)
-    top, left = (height - new_height) // 2, (width - new_width) // 2
-    framed[top : top + new_height, left : left + new_width] = _stretched(
-        samples, new_width, new_height
-    )
+    framed[filled.y : filled.y + filled.height, filled.x : filled.x + filled.width] = stretched
     return framed
 
 

@@ -10,31 +10,48 @@ from edgeimg.plan.plan import PlannedAccelerator, PlannedInput, PlannedModel, Pl
 
 
 def app_config(
-    model: PlannedModel, threads: int, accelerator: PlannedAccelerator | None = None
+    model: PlannedModel,
+    threads: int,
+    accelerator: PlannedAccelerator | None = None,
+    compiled: str = "",
 ) -> dict[str, Any]:
-    """The configuration as plain data."""
+    """The configuration as plain data.
+
+    Args:
+        compiled: the path in the image of what the model was compiled to; empty: it was not.
+    """
     delegate = {}
-    if accelerator is not None and accelerator.delegate is not None:
-        options = dict(accelerator.options)
-        delegate = {"delegate": {"library": accelerator.delegate, "options": options}}
+    if accelerator is not None and accelerator.entry.delegate is not None:
+        other = {"model": compiled} if compiled else {}
+        delegate = {"delegate": {**accelerator.entry.delegate.model_dump(), **other}}
     return {
         "name": model.name,
         "model": model.image_file,
         "threads": threads,
         "kernels": "default",
         **delegate,
-        "source": model.image_samples,
+        **_source(model),
         "inputs": [_input(one) for one in model.inputs],
         "outputs": [_output(model, index, one) for index, one in enumerate(model.outputs)],
     }
 
 
 def app_config_text(
-    model: PlannedModel, threads: int, accelerator: PlannedAccelerator | None = None
+    model: PlannedModel,
+    threads: int,
+    accelerator: PlannedAccelerator | None = None,
+    compiled: str = "",
 ) -> str:
     """The configuration as it is written."""
-    config = app_config(model, threads, accelerator)
+    config = app_config(model, threads, accelerator, compiled)
     return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+
+
+def _source(model: PlannedModel) -> dict[str, Any]:
+    camera = model.camera
+    if camera is None:
+        return {"source": model.image_samples}
+    return {"source": camera.device, "camera": camera.model_dump(exclude={"device"})}
 
 
 def _tensor(tensor: TensorInfo) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgeimg.manifest.product import Option
 from edgeimg.plan.plan import Plan, PlannedFeature
+from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.app_config import app_config_text
 from edgeimg.render.environment import shell_value
 from edgeimg.render.tree import Copy, Text, Tree
@@ -77,10 +78,14 @@ def _text(value: Option) -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def add_models(tree: Tree, plan: Plan, root: str) -> None:
-    """Models, labels, samples, and the app's configuration of each."""
+def add_models(tree: Tree, plan: Plan, inputs: Inputs, root: str) -> None:
+    """Models, what they were compiled to, labels, samples, and the app's configuration of each."""
     for model in plan.models:
-        config = app_config_text(model, plan.threads, plan.accelerator)
+        compiled, path = inputs.compiled.get(model.name), ""
+        if compiled is not None and plan.accelerator is not None:
+            path = model.image_compiled(plan.accelerator.name, compiled.file.suffix)
+            tree.add(f"{root}{path}", Copy(source=compiled.file, sha256=compiled.sha256))
+        config = app_config_text(model, plan.threads, plan.accelerator, path)
         tree.add(f"{root}/etc/edge-infer/{model.name}.json", Text(content=config))
         source = Copy(source=model.path, sha256=model.info.sha256)
         tree.add(f"{root}{model.image_file}", source)

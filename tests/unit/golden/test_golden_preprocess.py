@@ -211,10 +211,56 @@ def test_png(data: bytes, samples: list[int]) -> None:
     assert decode(data).ravel().tolist() == samples
 
 
-def jpeg(mode: str) -> bytes:
+def jpeg(mode: str, size: tuple[int, int] = (4, 4)) -> bytes:
     stream = io.BytesIO()
-    Image.new(mode, (4, 4)).save(stream, "JPEG")
+    Image.new(mode, size, "white").save(stream, "JPEG")
     return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("less", [1, 2, 4, 8])
+def test_jpeg_is_decoded_smaller(less: int, mode: str) -> None:
+    asked = []
+
+    def reduction(size: tuple[int, int]) -> int:
+        asked.append(size)
+        return less
+
+    for width, height in ((8, 8), (31, 17), (16, 240), (9, 15)):
+        samples = decode(jpeg(mode, (width, height)), reduction)
+        assert samples.shape == (-(-height // less), -(-width // less), len(mode))
+        assert (samples == 255).all()
+        assert asked.pop() == (width, height)
+
+
+@pytest.mark.parametrize(
+    ("size", "resize", "target", "decoded"),
+    [
+        ((1920, 1080), "fit", (224, 224), (480, 270)),
+        ((1920, 1080), "crop", (224, 224), (480, 270)),
+        ((1920, 1080), "letterbox", (224, 224), (240, 135)),
+        ((447, 448), "fit", (224, 224), (447, 448)),
+        ((448, 449), "fit", (224, 224), (224, 225)),
+        ((8, 8), "fit", (1, 1), (1, 1)),
+        ((100, 9), "letterbox", (10, 10), (13, 2)),
+        ((100, 9), "crop", (10, 10), (100, 9)),
+        ((224, 224), "none", (224, 224), (224, 224)),
+    ],
+)
+def test_how_much_smaller(
+    size: tuple[int, int],
+    resize: str,
+    target: tuple[int, int],
+    decoded: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "edgeimg.prepare.preprocess._pillow_samples",
+        lambda picture: seen.append(picture.size) or np.zeros((*picture.size[::-1], 3), np.uint8),
+    )
+    feed(jpeg("RGB", size), planned(*target, resize=resize))
+    assert seen == [decoded]
 
 
 @pytest.mark.parametrize(

@@ -177,12 +177,13 @@ def test_the_cache_is_only_used_when_it_fits(
     assert json.loads(entry.read_text())["loaded"] is False
     read_model(path, cache_dir=tmp_path)  # stricter: read again, and kept
     assert json.loads(entry.read_text())["loaded"] is True
-    for junk in (b"", b"{", b"[]", b'{"version": 1, "loaded": true, "info": {}}', b"\xff"):
+    for junk in (b"", b"{", b"[]", b'{"version": 2, "loaded": true, "info": {}}', b"\xff"):
         entry.write_bytes(junk)
         assert read_model(path, cache_dir=tmp_path) == lax
-    entry.write_bytes(entry.read_bytes().replace(b'"version": 1,', b'"version": 0,', 1))
+    old = json.loads(entry.read_text()) | {"version": reading.CACHE_VERSION - 1, "info": {}}
+    entry.write_text(json.dumps(old))
     assert read_model(path, cache_dir=tmp_path) == lax
-    monkeypatch.setattr(reading, "CACHE_VERSION", 2)
+    monkeypatch.setattr(reading, "CACHE_VERSION", reading.CACHE_VERSION + 1)
     assert read_model(path, cache_dir=tmp_path) == lax
 
 

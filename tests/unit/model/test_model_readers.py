@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgeimg.errors import UserError
-from edgeimg.model.graph import Operator, peak_live_bytes, tensor_bytes
+from edgeimg.model.graph import Operator, count_nonzero, peak_live_bytes, tensor_bytes
 from edgeimg.model.info import ModelInfo
 
 np = pytest.importorskip("numpy")
@@ -208,3 +208,68 @@ def test_bytes_of_a_tensor() -> None:
     assert tensor_bytes("float32", (-1, 5)) == 20
     assert tensor_bytes("string", (4,)) == 0
     assert tensor_bytes("float32", ()) == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "zero", "nonzero"),
+    [
+        ([0.0, -0.0, 1.5, 0.0], "<f4", 0, 1),
+        ([0, 3, 3, -3], "i1", 3, 2),
+        ([128, 127, 128, 0], "u1", 128, 2),
+    ],
+)
+def test_zeros_are_at_the_zero_point(values: list[Any], kind: str, zero: int, nonzero: int) -> None:
+    names = {"<f4": "float32", "i1": "int8", "u1": "uint8"}
+    data = np.array(values, kind).tobytes()
+    assert count_nonzero(data, names[kind], 4, zero) == nonzero
+    assert count_nonzero(data, names[kind], 5, zero) is None  # not what the shape says
+
+
+def test_zeros_of_four_bits() -> None:
+    assert count_nonzero(bytes([0x10, 0x00, 0x0F]), "int4", 5, 0) == 2
+    assert count_nonzero(b"12345678", "resource", 2, 0) is None
+
+
+def test_a_pruned_tflite_model_shows_it(export: ModuleType) -> None:
+    info = one_operator(
+        export,
+        "FULLY_CONNECTED",
+        export.schema.FullyConnectedOptionsT(),
+        [(1, 8), (4, 8)],
+        (1, 4),
+        constant=1,
+    )
+    assert (info.parameters, info.zero_parameters, info.sparsity) == (32, 32, 1.0)
+    assert info.parameter_types == {"float32": 32}
+    assert not info.quantized
+
+
+def test_a_pruned_onnx_model_shows_it() -> None:
+    onnx = pytest.importorskip("onnx")
+    from edgeimg.model import onnx_reader
+
+    helper, tensor = onnx.helper, onnx.TensorProto
+    weights = np.array([[0, 2], [5, 0], [0, 0]], "f4")
+    packed = np.array([[128, 2], [128, 0], [128, 128]], "u1")
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["y"]),
+            helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["d"]),
+            helper.make_node("MatMul", ["x", "d"], ["z"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", tensor.FLOAT, [1, 3])],
+        [
+            helper.make_tensor_value_info("y", tensor.FLOAT, [1, 2]),
+            helper.make_tensor_value_info("z", tensor.FLOAT, [1, 2]),
+        ],
+        [
+            onnx.numpy_helper.from_array(weights, "w"),
+            onnx.numpy_helper.from_array(packed, "q"),
+            onnx.numpy_helper.from_array(np.array(0.1, "f4"), "scale"),
+            onnx.numpy_helper.from_array(np.array(128, "u1"), "zero"),
+        ],
+    )
+    info = onnx_reader.read(helper.make_model(graph).SerializeToString())
+    assert info.parameter_types == {"float32": 7, "uint8": 7}
+    assert info.zero_parameters == 4 + 4

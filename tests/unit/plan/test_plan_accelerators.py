@@ -114,3 +114,30 @@ def test_every_entry_has_a_reason_or_all_of_it(name: str) -> None:
         assert entry.delegate or any(one.accelerator == name for one in runtimes)
     else:
         assert entry.reason and entry.buildroot is None and entry.yocto is None
+
+
+OPERATORS = """\
+version: 1
+accelerators: [testpu]
+format: tflite
+source: this test
+checked: now
+types: [int8]
+operators:
+  FULLY_CONNECTED: {}
+"""
+
+
+def test_a_model_that_it_can_hardly_take_is_refused(
+    edgeimg: Edgeimg, product: Callable[..., None], tmp_path: Path
+) -> None:
+    product()
+    lists = tmp_path / "mine/catalog/operators"
+    lists.mkdir()
+    (lists / "testpu.yaml").write_text(OPERATORS)
+    answer = edgeimg("check")
+    assert answer.status == 2
+    assert "0% of its MACs at most, and not AVERAGE_POOL_2D (it has none), CONV_2D" in answer.stderr
+    assert "can go to testpu, and 100% are asked for" in answer.stderr
+    less = edgeimg("check", "--set", "accelerator={name: testpu, min_placement: 0}")
+    assert less.status == 0

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from edgeimg.errors import UserErrors
+from edgeimg.manifest.model import Camera
 from edgeimg.model.info import ModelInfo, TensorInfo
 from edgeimg.model.read import read_model
 from edgeimg.plan import models
+from edgeimg.render.app_config import app_config
 from edgeimg.resources import data_root
 
 CASE = data_root() / "tests/errors/model-disagrees"
@@ -76,3 +78,30 @@ def test_what_the_app_has_no_code_for(
     expected: str,
 ) -> None:
     assert _said(tmp_path, monkeypatch, given, answer) == expected
+
+
+def test_a_camera_is_read_in_place_of_the_samples() -> None:
+    planned = models.plan_model(data_root() / "models/digits/digits.yaml", None)
+    config = app_config(planned, 1)
+    assert config["source"] == "/usr/share/edge-infer/digits/samples"
+    assert "camera" not in config
+    camera = Camera(device="/dev/v4l/by-id/usb-cam", format="nv12", width=640, height=480)
+    config = app_config(replace(planned, camera=camera), 1)
+    assert config["source"] == "/dev/v4l/by-id/usb-cam"
+    assert config["camera"] == {"format": "nv12", "width": 640, "height": 480, "rate": None}
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ({"format": "yuyv", "width": 641, "height": 480}, "width: must be even for yuyv"),
+        ({"format": "nv12", "width": 640, "height": 481}, "height: must be even for nv12"),
+        ({"format": "mjpeg", "width": 641, "height": 481}, ""),
+    ],
+)
+def test_sizes_of_cameras(size: dict[str, object], words: str) -> None:
+    if words:
+        with pytest.raises(ValueError, match=words):
+            Camera.model_validate(size)
+    else:
+        Camera.model_validate(size)

@@ -47,7 +47,7 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     board_files = _add_board(tree, plan, plan.buildroot, overlay)
     for name, folder in plan.buildroot.packages.items():
         tree.copy_folder(folder, f"external/package/{name}")
-    _add_package_contents(tree, plan)
+    _add_package_contents(tree, plan, inputs)
     add_configuration(tree, plan, overlay)
     add_features(tree, plan, overlay)
     if plan.overlay:
@@ -117,7 +117,7 @@ def _add_board(tree: Tree, plan: Plan, buildroot: BuildrootPlan, overlay: str) -
     return config
 
 
-def _add_package_contents(tree: Tree, plan: Plan) -> None:
+def _add_package_contents(tree: Tree, plan: Plan, inputs: Inputs) -> None:
     """What the two packages of every product are made of."""
     package = "external/package/edge-infer"
     add_app(tree, plan, f"{package}/src")
@@ -125,7 +125,7 @@ def _add_package_contents(tree: Tree, plan: Plan) -> None:
         path = data("debian-image") / source
         executable = bool(path.stat().st_mode & 0o100)
         tree.add(f"{package}/{name}", Copy(source=path, executable=executable))
-    add_models(tree, plan, "external/package/edge-model/root")
+    add_models(tree, plan, inputs, "external/package/edge-model/root")
 
 
 def _table(tree: Tree, overlay: str) -> str:

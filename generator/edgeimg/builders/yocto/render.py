@@ -60,7 +60,7 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     if plan.runtime.wheel is not None:
         tree.copy_folder(data("layers") / LAYER / "classes-recipe", f"{LAYER}/classes-recipe")
     app_license = _add_app(tree, plan)
-    licenses = _add_models(tree, plan)
+    licenses = _add_models(tree, plan, inputs)
     context = _context(plan, _at_lock(plan.yocto, inputs.lock), inputs)
     context["app"] = app_license
     context["licenses_md5"] = licenses
@@ -122,9 +122,9 @@ def _rendered(plan: Plan, yocto: YoctoPlan) -> dict[str, str]:
 
 def _service(plan: Plan) -> Mapping[str, str]:
     """What the accelerator adds to the section [Service] of the models' unit."""
-    if plan.accelerator is None or plan.accelerator.yocto is None:
+    if plan.accelerator is None or plan.accelerator.entry.yocto is None:
         return {}
-    return plan.accelerator.yocto.service
+    return plan.accelerator.entry.yocto.service
 
 
 def _add_app(tree: Tree, plan: Plan) -> dict[str, str]:
@@ -146,10 +146,10 @@ def _add_app(tree: Tree, plan: Plan) -> dict[str, str]:
     return {"license": "Apache-2.0", "md5": _md5((data("app") / "LICENSE").read_bytes())}
 
 
-def _add_models(tree: Tree, plan: Plan) -> str:
+def _add_models(tree: Tree, plan: Plan, inputs: Inputs) -> str:
     """The models, and the file that says their licences; its MD5."""
     files = f"{LAYER}/recipes-ml/edge-model/edge-model"
-    add_models(tree, plan, f"{files}/root")
+    add_models(tree, plan, inputs, f"{files}/root")
     content = "".join(f"{one.name}: {one.license or 'not said'}\n" for one in plan.models)
     tree.add(f"{files}/LICENSES", Text(content=content))
     return _md5(content.encode())

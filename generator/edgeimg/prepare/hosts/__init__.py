@@ -5,9 +5,9 @@ catalogue entry gives as `host`. It has:
 
 - `PACKAGE`: the Python package, as pip calls it;
 - `MODES`: the kernel modes that it can run;
-- `infer(model, inputs, outputs, frames, mode)`: the raw outputs of each frame.
+- `open_model(model, inputs, outputs, mode, threads)`: the model, loaded, as a `Session`.
 
-`infer` runs native code on files that came from anywhere, so it is only called in
+`open_model` runs native code on files that came from anywhere, so it is only called in
 a process of its own (`edgeimg.prepare.hosts.child`).
 """
 
@@ -39,15 +39,75 @@ class HostModule(Protocol):
     PACKAGE: str
     MODES: tuple[str, ...]
 
-    def infer(
+    def open_model(
         self,
         model: Path,
         inputs: Sequence[Mapping[str, Any]],
         outputs: Sequence[Mapping[str, Any]],
-        frames: Sequence[bytes],
         mode: str,
-    ) -> list[list[bytes]]:
-        """Outputs x bytes of each frame; tensors are `{"name", "type", "shape"}`."""
+        threads: int,
+    ) -> Session:
+        """The model, loaded; tensors are `{"name", "type", "shape"}`."""
+
+
+class Session(Protocol):
+    """A loaded model; what was fed last stays in its inputs."""
+
+    def feed(self, frame: bytes) -> None:
+        """Takes all inputs, one after the other, little-endian."""
+
+    def invoke(self) -> None:
+        """Runs the model once."""
+
+    def outputs(self) -> list[bytes]:
+        """The bytes of each output of the last run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """A model as a host runs it.
+
+    Attributes:
+        sha256: what the file must hold.
+        mode: `reference` or `default` kernels.
+    """
+
+    path: Path
+    sha256: str
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    mode: str = "default"
+    threads: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """As the child process reads it."""
+        return {
+            "path": str(self.path.absolute()),
+            "sha256": self.sha256,
+            "inputs": [_as_json(tensor) for tensor in self.inputs],
+            "outputs": [_as_json(tensor) for tensor in self.outputs],
+            "mode": self.mode,
+            "threads": self.threads,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """What was measured of one model, in milliseconds.
+
+    Attributes:
+        first_ms: the first inference.
+        times_ms: the others, after a few that warm it up.
+    """
+
+    load_ms: float
+    first_ms: float
+    times_ms: tuple[float, ...]
+
+    def percentile(self, percent: int) -> float:
+        """The time that so many percent do not exceed (nearest rank), as the app has it."""
+        ordered = sorted(self.times_ms)
+        return ordered[max(1, -(-len(ordered) * percent // 100)) - 1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,32 +140,66 @@ class Host:
             UserError: the interpreter does not take the model, or has no such mode.
             InternalError: it crashed, or took too long.
         """
+        self.check(mode)
+        loaded = Load(
+            path=model, sha256=sha256, inputs=tuple(inputs), outputs=tuple(outputs), mode=mode
+        )
+        _, flat = self._ask([loaded], frames)
+        width = len(outputs)
+        return [flat[start : start + width] for start in range(0, len(flat), width)]
+
+    def bench(
+        self, models: Sequence[Load], frames: Sequence[bytes], *, iterations: int, seconds: float
+    ) -> tuple[tuple[Times, ...], int]:
+        """Times of models that take turns in one process, each on its own frame.
+
+        Args:
+            iterations: of each model; fewer, but some, when `seconds` are over.
+
+        Returns:
+            The times, and how much memory in KiB the process grew by for all of them.
+
+        Raises:
+            UserError, InternalError: as `run`.
+        """
+        for model in models:
+            self.check(model.mode)
+        told, _ = self._ask(models, frames, {"iterations": iterations, "seconds": seconds})
+        times = tuple(
+            Times(load_ms=run["load_ms"], first_ms=run["first_ms"], times_ms=tuple(run["times_ms"]))
+            for run in told["runs"]
+        )
+        return times, int(told["memory_kib"])
+
+    def check(self, mode: str) -> None:
+        """Raises UserError when it has no such kernels."""
         if mode not in self.modes:
             raise UserError(
                 f"the host interpreter {self.name} has no {mode} kernels",
                 hint=f"It has: {', '.join(self.modes)}.",
             )
-        with tempfile.TemporaryDirectory(prefix="edgeimg-golden-") as folder:
+
+    def _ask(
+        self, models: Sequence[Load], frames: Sequence[bytes], more: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """What the child process answers."""
+        with tempfile.TemporaryDirectory(prefix="edgeimg-host-") as folder:
             request, answer = Path(folder, "request"), Path(folder, "answer")
             header = {
                 "host": self.name,
-                "model": str(model.absolute()),
-                "sha256": sha256,
-                "inputs": [_as_json(tensor) for tensor in inputs],
-                "outputs": [_as_json(tensor) for tensor in outputs],
-                "mode": mode,
+                "models": [model.to_json() for model in models],
                 "cpu_seconds": CPU_SECONDS,
+                **(more or {}),
             }
             request.write_bytes(pack(header, frames))
-            _run_child(self, model, request, answer)
+            _run_child(self, models[0].path, request, answer)
             told, flat = unpack(answer.read_bytes())
         if "error" in told:
             raise UserError(
                 f"{self.package} {self.version} does not run the model: {told['error']}",
-                place=str(model),
+                place=str(models[0].path),
             )
-        width = len(outputs)
-        return [flat[start : start + width] for start in range(0, len(flat), width)]
+        return told, flat
 
 
 def find_host(name: str, *, wanted: str | None) -> Host:

@@ -1,4 +1,4 @@
-"""LiteRT on the host, one thread.
+"""LiteRT on the host.
 
 Default kernels run through `CompiledModel`, as `edge-infer` does it. Reference kernels
 run through `Interpreter` with the reference operators by name: what the kernel mode of
@@ -11,103 +11,123 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgeimg.prepare.hosts import Session
+
 PACKAGE = "ai-edge-litert"
 MODES = ("reference", "default")
 
 Tensor = Mapping[str, Any]
 
 
-def infer(
-    model: Path,
-    inputs: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    frames: Sequence[bytes],
-    mode: str,
-) -> list[list[bytes]]:
+def open_model(
+    model: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor], mode: str, threads: int
+) -> Session:
     """See `edgeimg.prepare.hosts`. Tensors are in the order of the model's graph.
 
     Raises:
-        ValueError, RuntimeError: LiteRT does not take the model or a frame.
+        ValueError, RuntimeError: LiteRT does not take the model.
     """
     if mode == "reference":
-        return interpret(model, inputs, outputs, frames, "BUILTIN_REF")
-    return _default(model, inputs, outputs, frames)
+        return Interpreted(model, inputs, outputs, "BUILTIN_REF", threads)
+    return _Compiled(model, inputs, outputs, threads)
 
 
-def interpret(
-    model: Path,
-    inputs: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    frames: Sequence[bytes],
-    operators: str,
-) -> list[list[bytes]]:
-    """As `infer`, by `Interpreter` and a name of its `OpResolverType`."""
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+class Interpreted:
+    """A session of `Interpreter`, with the operators of a name of its `OpResolverType`."""
 
-    kind = OpResolverType[operators]
-    interpreter = Interpreter(str(model), experimental_op_resolver_type=kind, num_threads=1)
-    fed, made = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(fed) != len(inputs) or len(made) != len(outputs):
-        raise ValueError("it has other inputs or outputs than the planned ones")
-    for found, tensor in zip(fed, inputs, strict=True):
-        if list(found["shape"]) != list(tensor["shape"]):
-            interpreter.resize_tensor_input(found["index"], tensor["shape"])
-    interpreter.allocate_tensors()
-    results = []
-    for frame in frames:
+    def __init__(
+        self,
+        model: Path,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        operators: str,
+        threads: int,
+    ) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        kind = OpResolverType[operators]
+        self._interpreter = Interpreter(
+            str(model), experimental_op_resolver_type=kind, num_threads=threads
+        )
+        self._inputs = inputs
+        self._fed = self._interpreter.get_input_details()
+        self._made = self._interpreter.get_output_details()
+        if len(self._fed) != len(inputs) or len(self._made) != len(outputs):
+            raise ValueError("it has other inputs or outputs than the planned ones")
+        for found, tensor in zip(self._fed, inputs, strict=True):
+            if list(found["shape"]) != list(tensor["shape"]):
+                self._interpreter.resize_tensor_input(found["index"], tensor["shape"])
+        self._interpreter.allocate_tensors()
+
+    def feed(self, frame: bytes) -> None:
+        import numpy as np
+
         position = 0
-        for found, tensor in zip(fed, inputs, strict=True):
+        for found, tensor in zip(self._fed, self._inputs, strict=True):
             size = _size(tensor)
             values = np.frombuffer(frame[position : position + size], tensor["type"])
-            interpreter.set_tensor(found["index"], values.reshape(tensor["shape"]))
+            self._interpreter.set_tensor(found["index"], values.reshape(tensor["shape"]))
             position += size
-        interpreter.invoke()
-        results.append([interpreter.get_tensor(each["index"]).tobytes() for each in made])
-    return results
+
+    def invoke(self) -> None:
+        self._interpreter.invoke()
+
+    def outputs(self) -> list[bytes]:
+        return [self._interpreter.get_tensor(each["index"]).tobytes() for each in self._made]
 
 
-def _default(
-    model: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor], frames: Sequence[bytes]
-) -> list[list[bytes]]:
-    import numpy as np
-    from ai_edge_litert.compiled_model import CompiledModel
-    from ai_edge_litert.cpu_kernel_mode import CpuKernelMode
-    from ai_edge_litert.hardware_accelerator import HardwareAccelerator
-    from ai_edge_litert.options import CpuOptions, Options
+class _Compiled:
+    """A session of `CompiledModel`."""
 
-    compiled = CompiledModel.from_file(
-        str(model),
-        options=Options(
-            hardware_accelerators=HardwareAccelerator.CPU,
-            cpu_options=CpuOptions(num_threads=1, kernel_mode=CpuKernelMode.XNNPACK),
-        ),
-    )
-    graph_inputs, graph_outputs = _graph_tensors(model)
-    key = next(iter(compiled.get_signature_list()))
-    input_places = _places(graph_inputs, compiled.get_input_tensor_details(key), inputs)
-    output_places = _places(graph_outputs, compiled.get_output_tensor_details(key), outputs)
-    for place, tensor in zip(input_places, inputs, strict=True):
-        shape = list(compiled.get_input_tensor_details(key).values())[place]["shape"]
-        if list(shape) != list(tensor["shape"]):
-            compiled.resize_input_tensor(place, tensor["shape"], 0, strict=False)
-    fed, made = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
-    results = []
-    for frame in frames:
+    def __init__(
+        self, model: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor], threads: int
+    ) -> None:
+        from ai_edge_litert.compiled_model import CompiledModel
+        from ai_edge_litert.cpu_kernel_mode import CpuKernelMode
+        from ai_edge_litert.hardware_accelerator import HardwareAccelerator
+        from ai_edge_litert.options import CpuOptions, Options
+
+        cpu = CpuOptions(num_threads=threads, kernel_mode=CpuKernelMode.XNNPACK)
+        compiled = CompiledModel.from_file(
+            str(model),
+            options=Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=cpu),
+        )
+        graph_inputs, graph_outputs = _graph_tensors(model)
+        key = next(iter(compiled.get_signature_list()))
+        details = compiled.get_input_tensor_details(key)
+        self._inputs, self._outputs = inputs, outputs
+        self._input_places = _places(graph_inputs, details, inputs)
+        self._output_places = _places(
+            graph_outputs, compiled.get_output_tensor_details(key), outputs
+        )
+        for place, tensor in zip(self._input_places, inputs, strict=True):
+            shape = list(details.values())[place]["shape"]
+            if list(shape) != list(tensor["shape"]):
+                compiled.resize_input_tensor(place, tensor["shape"], 0, strict=False)
+        self._compiled = compiled
+        self._fed = compiled.create_input_buffers(0)
+        self._made = compiled.create_output_buffers(0)
+
+    def feed(self, frame: bytes) -> None:
+        import numpy as np
+
         position = 0
-        for place, tensor in zip(input_places, inputs, strict=True):
+        for place, tensor in zip(self._input_places, self._inputs, strict=True):
             size = _size(tensor)
             # Buffers copy bytes; a view as uint8 serves the types they have no name for.
-            fed[place].write(np.frombuffer(frame, np.uint8, size, position))
+            self._fed[place].write(np.frombuffer(frame, np.uint8, size, position))
             position += size
-        compiled.run_by_index(0, fed, made)
-        results.append(
-            [
-                made[place].read(_size(tensor), np.uint8).tobytes()
-                for place, tensor in zip(output_places, outputs, strict=True)
-            ]
-        )
-    return results
+
+    def invoke(self) -> None:
+        self._compiled.run_by_index(0, self._fed, self._made)
+
+    def outputs(self) -> list[bytes]:
+        import numpy as np
+
+        return [
+            self._made[place].read(_size(tensor), np.uint8).tobytes()
+            for place, tensor in zip(self._output_places, self._outputs, strict=True)
+        ]
 
 
 def _size(tensor: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""TensorFlow Lite on the host, by its successor's `Interpreter`, one thread.
+"""TensorFlow Lite on the host, by its successor's `Interpreter`.
 
 No package has the guest's own release: tflite-runtime ends at 2.14, for Python up to 3.11
 and NumPy before 2. On the models tried, both kernel modes of LiteRT 2.1.6 answer as
@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeimg.prepare.hosts.litert import interpret
+from edgeimg.prepare.hosts import Session
+from edgeimg.prepare.hosts.litert import Interpreted
 
 PACKAGE = "ai-edge-litert"
 MODES = ("reference", "default")
@@ -22,16 +23,12 @@ OPERATORS = {"reference": "BUILTIN_REF", "default": "BUILTIN_WITHOUT_DEFAULT_DEL
 Tensor = Mapping[str, Any]
 
 
-def infer(
-    model: Path,
-    inputs: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    frames: Sequence[bytes],
-    mode: str,
-) -> list[list[bytes]]:
+def open_model(
+    model: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor], mode: str, threads: int
+) -> Session:
     """See `edgeimg.prepare.hosts`. Tensors are in the order of the model's graph.
 
     Raises:
-        ValueError, RuntimeError: the interpreter does not take the model or a frame.
+        ValueError, RuntimeError: the interpreter does not take the model.
     """
-    return interpret(model, inputs, outputs, frames, OPERATORS[mode])
+    return Interpreted(model, inputs, outputs, OPERATORS[mode], threads)

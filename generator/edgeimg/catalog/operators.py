@@ -1,0 +1,108 @@
+"""`catalog/operators/`: which operators a runtime's release or an accelerator takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from edgeimg.catalog.search import Catalog, Entry
+from edgeimg.manifest.base import Manifest, Name, Number, Text, Version, Word
+from edgeimg.manifest.load import read_source
+
+# As the model file has it: `CONV_2D`, `Conv`, `com.microsoft.Gelu`.
+Operator = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=128)]
+
+
+class Versions(Manifest):
+    """A range of versions of one operator or one operator set."""
+
+    first: int = Field(default=1, ge=1)
+    last: int = Field(ge=1)
+    reference: int | None = Field(
+        default=None,
+        ge=0,
+        description="The last version that has a reference kernel, where that is an earlier one; "
+        "0: none has.",
+    )
+
+
+class RuntimeOperators(Manifest):
+    """What one release of a runtime can execute."""
+
+    version: Version
+    runtime: Name
+    release: Number
+    format: Name = Field(description="Of the models, by file extension.")
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+    operators: dict[Operator, Versions] = Field(
+        default_factory=dict, description="TFLite: all builtin operators that it has."
+    )
+    custom: tuple[Operator, ...] = Field(
+        default=(), description="TFLite: custom operators that it has."
+    )
+    domains: dict[Word, Versions] = Field(
+        default_factory=dict, description="ONNX: the operator sets that it has."
+    )
+    ir_version: int | None = Field(default=None, description="ONNX: the last one that it reads.")
+
+
+class Rule(Manifest):
+    """What one operator must be like; what is absent is as for all."""
+
+    types: tuple[Word, ...] | None = Field(
+        default=None, description="Element types that its tensors may have."
+    )
+    note: Text = Field(default="", description="What else it asks, which is not checked here.")
+
+
+class AcceleratorOperators(Manifest):
+    """What an accelerator can execute, as its maker publishes it."""
+
+    version: Version
+    accelerators: tuple[Name, ...] = Field(description="That this is true of.")
+    format: Name = Field(description="Of the models, by file extension.")
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+    complete: bool = Field(
+        default=True, description="Whether an operator that is not here runs on the CPU for sure."
+    )
+    compiled: Operator | None = Field(
+        default=None, description="The custom operator that a compiled model consists of."
+    )
+    types: tuple[Word, ...] = Field(description="Element types that tensors may have.")
+    batch: int | None = Field(
+        default=None, description="The largest product of the sizes before a tensor's last three."
+    )
+    operators: dict[Operator, Rule]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorLists:
+    """All lists: by runtime and release, and by accelerator."""
+
+    runtimes: Mapping[tuple[str, str], Entry[RuntimeOperators]] = field(default_factory=dict)
+    accelerators: Mapping[str, Entry[AcceleratorOperators]] = field(default_factory=dict)
+
+
+def read_lists(catalog: Catalog) -> OperatorLists:
+    """The lists of all folders of the catalogue.
+
+    Raises:
+        UserError: one of them cannot be read, or is wrong.
+    """
+    runtimes: dict[tuple[str, str], Entry[RuntimeOperators]] = {}
+    accelerators: dict[str, Entry[AcceleratorOperators]] = {}
+    for path in catalog.files("operators"):
+        # What it is a list of is told by its keys.
+        if "accelerators" in read_source(path).data:
+            found = catalog.read(path, AcceleratorOperators)
+            for name in found.value.accelerators:
+                accelerators.setdefault(name, found)
+        else:
+            entry = catalog.read(path, RuntimeOperators)
+            runtimes.setdefault((entry.value.runtime, entry.value.release), entry)
+    return OperatorLists(runtimes=runtimes, accelerators=accelerators)

@@ -1,0 +1,73 @@
+"""Whether the models fit the board's memory and its medium."""
+
+from __future__ import annotations
+
+from edgeimg.catalog.types import Runtime
+from edgeimg.errors import UserError
+from edgeimg.manifest.load import shown
+from edgeimg.model.info import ModelInfo
+from edgeimg.plan.chosen import Chosen
+from edgeimg.plan.plan import PlannedModel, PlannedRuntime
+
+MIB = 1 << 20
+TIGHT = 0.8  # of the memory; above that it is worth a word
+
+
+def fit_memory(
+    chosen: Chosen, models: tuple[PlannedModel, ...], runtime: PlannedRuntime
+) -> tuple[str, ...]:
+    """Holds system, runtime and models against the board's RAM and its medium.
+
+    What is certainly needed is an error when there is less: what the smallest product was
+    measured to need, each model's file, and its live tensors. Runtimes keep packed copies of
+    weights beside that, so a file is counted twice for the note.
+
+    Returns:
+        Notes for the user: that it is tight, or cannot be known.
+
+    Raises:
+        UserError: it cannot fit.
+    """
+    _, entry = chosen.catalog.load("runtime", runtime.name, Runtime)
+    measured = entry.memory.get(chosen.builder)
+    base = measured.mib if measured else 0
+    files = sum(model.info.size for model in models)
+    least = base + (files + sum(model.info.peak_live_bytes for model in models)) / MIB
+    board, place = chosen.board, chosen.source.place(("models",))
+    parts = f"system and {runtime.name} {base} MiB, " if base else ""
+    counted = f"{parts}model files {files / MIB:.1f} MiB, and their live tensors"
+    if least > board.memory_mib:
+        raise UserError(
+            f"{least:.0f} MiB of memory are needed at least ({counted}), and {board.name} has "
+            f"{board.memory_mib} MiB",
+            place=place,
+            hint=f"Take a smaller model, or see memory_mib in {shown(chosen.board_path)}.",
+        )
+    _fit_medium(chosen, files / MIB, place)
+    likely = least + files / MIB
+    notes = [f"model {one.name}: {unknown}" for one in models if (unknown := _unknown(one.info))]
+    if likely > TIGHT * board.memory_mib:
+        notes.append(
+            f"memory is tight: some {likely:.0f} MiB of {board.memory_mib} MiB ({counted}, and "
+            "the runtime's own copy of the weights)"
+        )
+    return tuple(notes)
+
+
+def _fit_medium(chosen: Chosen, files_mib: float, place: str) -> None:
+    if files_mib > chosen.board.storage_mib:
+        raise UserError(
+            f"the model files are {files_mib:.0f} MiB, and the medium of {chosen.board.name} has "
+            f"{chosen.board.storage_mib} MiB",
+            place=place,
+            hint=f"Take a smaller model, or see storage_mib in {shown(chosen.board_path)}.",
+        )
+
+
+def _unknown(info: ModelInfo) -> str:
+    """What of its memory cannot be known from the file."""
+    open_ones = sorted({use.name for use in info.operators if not use.fixed})
+    if not open_ones:
+        return ""
+    named = ", ".join(open_ones[:3]) + (" ..." if len(open_ones) > 3 else "")
+    return f"sizes at {named} are open in the file, so its live tensors are not all counted"
