@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Accelerator
 from edgeimg.errors import UserError
 from edgeimg.manifest.load import Source
 from edgeimg.manifest.product import Product

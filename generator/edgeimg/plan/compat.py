@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.operators import OperatorLists, read_lists
 from edgeimg.catalog.search import Catalog, Entry
-from edgeimg.catalog.types import Accelerator, Runtime
+from edgeimg.catalog.types import Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import Board
 from edgeimg.model.info import ModelInfo

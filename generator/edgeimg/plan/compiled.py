@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeimg.catalog.types import Accelerator, AcceleratorPrecompiled
+from edgeimg.catalog.accelerators import Accelerator, AcceleratorPrecompiled
 from edgeimg.errors import UserError
 from edgeimg.model.info import ModelInfo, TensorInfo
 from edgeimg.model.look import Look, look_at

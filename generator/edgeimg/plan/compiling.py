@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeimg.catalog.accelerators import Accelerator, AcceleratorRelease
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Accelerator, AcceleratorRelease
 from edgeimg.errors import UserError, UserErrors
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import Source

@@ -7,8 +7,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Accelerator
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.load import Source, is_file, parse, read_source
 from edgeimg.manifest.model import Model, ModelInput

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgeimg.catalog.accelerators import Accelerator, AcceleratorRelease
 from edgeimg.catalog.search import Shadow
 from edgeimg.catalog.types import (
-    Accelerator,
-    AcceleratorRelease,
     Architecture,
     BuildrootRelease,
     DebianDistribution,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from edgeimg.catalog.accelerators import AcceleratorYocto
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import AcceleratorYocto, Feature, YoctoCatalog, YoctoLayer
+from edgeimg.catalog.types import Feature, YoctoCatalog, YoctoLayer
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.manifest.board import Unsupported, YoctoBoard, YoctoBoardSeries

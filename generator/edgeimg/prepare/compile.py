@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeimg.cache import Cache, canonical_json
-from edgeimg.catalog.types import AcceleratorCompiler
+from edgeimg.catalog.accelerators import AcceleratorCompiler
 from edgeimg.errors import UserError
 from edgeimg.events import Report, Step
 from edgeimg.model.look import look_at

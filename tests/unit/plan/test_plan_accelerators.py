@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Accelerator, Runtime
+from edgeimg.catalog.types import Runtime
 
 Edgeimg = Callable[..., Any]
 PRODUCT = """\

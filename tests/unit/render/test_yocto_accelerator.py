@@ -17,8 +17,8 @@ from tests.unit.render.bitbake_stub.kit import (
     parse,
 )
 
+from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Accelerator
 
 SERIES = sorted(CATALOG["series"])
 # What meta-tegra's tegra-common.inc sets.

@@ -17,8 +17,9 @@ from tests.locks import fake_lock
 
 from edgeimg.builders import BUILDERS
 from edgeimg.cache import Cache
+from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Accelerator, Runtime
+from edgeimg.catalog.types import Runtime
 from edgeimg.manifest.board import Board, YoctoBoard, YoctoBoardSeries
 from edgeimg.manifest.select import select
 from edgeimg.plan.plan import Plan
