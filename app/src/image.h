@@ -24,14 +24,19 @@ struct Image {
 /// Throws FrameError for an empty picture and for more than 100 megapixels.
 void CheckImageSize(size_t width, size_t height);
 
-/// How much smaller a picture of that width and height may be decoded: 1, 2, 4 or 8 times in both
+/// How much smaller a picture of that width and height is wanted: 1, 2, 4 or 8 times in both
 /// directions. May throw FrameError.
 using ChooseReduction = std::function<int(int width, int height)>;
 
-/// Decodes a PNM (P2, P3, P5, P6), PNG or JPEG picture, told apart by its first bytes. A JPEG
-/// picture is decoded at the size that `reduction`, if it is given, chooses; the others cannot be
-/// decoded smaller. Anything truncated, corrupt, unknown or too large throws FrameError.
+/// Decodes a PNM (P2, P3, P5, P6), PNG or JPEG picture, told apart by its first bytes, at the size
+/// that `reduction`, if it is given, chooses: a JPEG picture is decoded smaller, the others are
+/// decoded whole and averaged. Anything truncated, corrupt, unknown or too large throws FrameError.
 void DecodeImage(Bytes encoded, Image* image, const ChooseReduction& reduction = nullptr);
+
+/// Makes each block of `times` x `times` pixels one, their mean rounded half up, in each channel;
+/// at the right and lower edge a block is what is left. `times` is at most 16: the sums have 16
+/// bits.
+void Average(int times, Image* image);
 
 /// Whether the bytes begin like a PNM picture; two are enough.
 bool IsPnm(Bytes encoded);

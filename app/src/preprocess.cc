@@ -169,6 +169,7 @@ int Preprocessor::ReductionOf(int width, int height) const {
 void Preprocessor::Decode(const Frame& frame, Image* image) const {
   if (frame.yuv) {
     ConvertYuv(*frame.yuv, frame.bytes, image);
+    Average(ReductionOf(image->width, image->height), image);
   } else {
     DecodeImage(frame.bytes, image,
                 [this](int width, int height) { return ReductionOf(width, height); });

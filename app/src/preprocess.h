@@ -52,10 +52,10 @@ class Preprocessor {
  public:
   explicit Preprocessor(const InputConfig& input);
 
-  /// The frame's picture, as small as the resize takes it. Throws FrameError.
+  /// The frame's picture, reduced as far as the resize allows. Throws FrameError.
   void Decode(const Frame& frame, Image* image) const;
 
-  /// How much smaller a picture of that size may be decoded. Throws as Place().
+  /// How much smaller a picture of that size is made before the resize. Throws as Place().
   int ReductionOf(int width, int height) const;
 
   /// `tensor` is ByteSize() of the input long. Throws FrameError.

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -39,6 +40,37 @@ TEST_CASE("PNM") {
   CHECK(image.channels == 3);
   CHECK(image.samples == Samples{'a', 'b', 'c'});
   CHECK(Decode("P3 1 1 65535 256 512 65535\n").samples == Samples{1, 2, 255});
+}
+
+TEST_CASE("averaging: rounded half up, the last blocks are what is left") {
+  Image image;
+  image.Resize(3, 3, 1);
+  image.samples = {1, 2, 250, 3, 4, 251, 7, 8, 9};
+  Average(2, &image);
+  CHECK(image.width == 2);
+  CHECK(image.height == 2);
+  CHECK(image.samples == Samples{3, 251, 8, 9});
+  image.Resize(1, 3, 3);
+  image.samples = {0, 10, 255, 1, 20, 255, 1, 31, 255};
+  Average(8, &image);
+  CHECK(image.samples == Samples{1, 20, 255});
+  for (const int times : {2, 4, 8}) {
+    image.Resize(65, 33, 3);
+    std::fill(image.samples.begin(), image.samples.end(), uint8_t{255});
+    Average(times, &image);
+    CHECK(image.samples ==
+          Samples(static_cast<size_t>((64 / times + 1) * (32 / times + 1) * 3), 255));
+  }
+}
+
+TEST_CASE("PNM, smaller") {
+  Image image;
+  DecodeImage(AsBytes("P3 3 1 255 0 4 9 1 5 9 8 8 8"), &image, [](int width, int height) {
+    CHECK(width == 3);
+    CHECK(height == 1);
+    return 2;
+  });
+  CHECK(image.samples == Samples{1, 5, 9, 8, 8, 8});
 }
 
 TEST_CASE("broken PNM") {

@@ -91,7 +91,7 @@ TEST_CASE("crop and letterbox") {
   CHECK_THROWS_AS(Place(Resize::kNone, 8, 8, 8, 9), FrameError);
 }
 
-TEST_CASE("how much smaller a picture can be decoded") {
+TEST_CASE("how much smaller a picture is made before the resize") {
   const auto reduction = [](Resize resize, int width, int height, int w, int h) {
     return Preprocessor(MakeInput(Color::kGray, Layout::kNhwc, resize, w, h))
         .ReductionOf(width, height);

@@ -16,7 +16,7 @@ from edgeimg.manifest.model import Camera, ImageInput
 from edgeimg.model.info import TensorInfo
 from edgeimg.model.read import read_model
 from edgeimg.plan.plan import PlannedInput, PlannedOutput
-from edgeimg.prepare.preprocess import tensor_of
+from edgeimg.prepare.preprocess import frame_of
 
 Samples = npt.NDArray[np.uint8]
 
@@ -74,7 +74,8 @@ def test_same_bytes(kind: Any, tmp_path: Path) -> None:
             env=environment(folder),
             check=True,
         )
-        assert device.stdout == tensor_of(rgb(camera, data), image, given.tensor).tobytes(), case
+        ppm = f"P6 {width} {height} 255\n".encode() + rgb(camera, data).tobytes()
+        assert device.stdout == frame_of(ppm, [given], place="frame"), case
 
 
 def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ from edgeimg.plan.plan import Plan, PlannedModel, PlannedOutput
 from edgeimg.prepare.hosts import Host, find_host
 
 NAMESPACE = "goldens"
-FORMAT = 2  # a step up when preprocessing or the hosts compute otherwise
+FORMAT = 3  # a step up when preprocessing or the hosts compute otherwise
 
 Values = Sequence[float]
 

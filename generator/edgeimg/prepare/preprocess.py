@@ -107,17 +107,22 @@ def decode(data: bytes, reduction: Callable[[_Size], int] = lambda _: 1) -> Samp
     Alpha is dropped, palettes are expanded, 16-bit samples keep their high byte.
 
     Args:
-        reduction: of a JPEG picture's width and height: how many times smaller, 1, 2, 4 or 8,
-            it is decoded. The other formats cannot be decoded smaller.
+        reduction: of the picture's width and height: how many times smaller, 1, 2, 4 or 8, it is
+            wanted. JPEG is decoded smaller, the other formats are decoded whole and averaged.
 
     Raises:
         BrokenPictureError: truncated, corrupt, unknown or too large.
     """
     if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
-        return _decode_pnm(data)
-    if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        samples = _decode_pnm(data)
+    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
+        _check_png(data)
+        samples = _decode_with_pillow(data)
+    elif data.startswith(b"\xff\xd8\xff"):
         return _decode_with_pillow(data, reduction)
-    raise BrokenPictureError("not a PNM, PNG or JPEG picture" if data else "it is empty")
+    else:
+        raise BrokenPictureError("not a PNM, PNG or JPEG picture" if data else "it is empty")
+    return _averaged(samples, reduction((samples.shape[1], samples.shape[0])))
 
 
 def tensor_of(samples: Samples, image: ImageInput, tensor: TensorInfo) -> npt.NDArray[np.generic]:
@@ -229,9 +234,7 @@ def _check_png(data: bytes) -> None:
     raise BrokenPictureError("PNG: truncated")
 
 
-def _decode_with_pillow(data: bytes, reduction: Callable[[_Size], int]) -> Samples:
-    if data.startswith(b"\x89PNG"):
-        _check_png(data)
+def _decode_with_pillow(data: bytes, reduction: Callable[[_Size], int] = lambda _: 1) -> Samples:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -250,7 +253,7 @@ def _decode_with_pillow(data: bytes, reduction: Callable[[_Size], int]) -> Sampl
 def _draft(picture: Image.Image, reduction: Callable[[_Size], int]) -> None:
     """Makes libjpeg decode at a fraction of the size."""
     size = picture.size
-    if picture.format == "PNG" or (less := reduction(size)) == 1:
+    if (less := reduction(size)) == 1:
         return
     # Asked for a size, Pillow takes the largest of 8, 4, 2 and 1 that does not fall short of it.
     # Without a mode it converts no colours.
@@ -319,10 +322,26 @@ def _centred(inner: _Size, outer: _Size) -> _Area:
 
 
 def _reduction(resize: str, size: _Size, target: _Size) -> int:
-    """How many times smaller a picture can be decoded before a resize has to enlarge it."""
+    """How many times smaller a picture can be made before a resize has to enlarge it."""
     taken, filled = _place(resize, size, target)
     fits = min(taken.width // filled.width, taken.height // filled.height)
     return next(each for each in (8, 4, 2, 1) if each <= max(fits, 1))
+
+
+def _averaged(samples: Samples, times: int) -> Samples:
+    """The mean of each block of `times` x `times` pixels, smaller at the right and lower edge."""
+    if times == 1:
+        return samples
+    rows, columns = (np.arange(0, size, times) for size in samples.shape[:2])
+    # 64 samples of 255 fit in 16 bits.
+    sums = np.add.reduceat(samples, rows, axis=0, dtype=np.uint16)
+    sums = np.add.reduceat(sums, columns, axis=1, dtype=np.uint16)
+    height, width = (
+        np.minimum(times, size - begin).astype(np.uint16)
+        for size, begin in zip(samples.shape[:2], (rows, columns), strict=True)
+    )
+    count = (height[:, np.newaxis] * width)[:, :, np.newaxis]
+    return ((sums + count // 2) // count).astype(np.uint8)
 
 
 def _resized(samples: Samples, resize: str, width: int, height: int) -> Samples:
