@@ -77,6 +77,9 @@ void DecodeImage(Bytes encoded, Image* image, const ChooseReduction& reduction) 
   if (IsPnm(encoded)) {
     DecodePnm(encoded, image);
     Reduce(reduction, image);
+  } else if (StartsWith(encoded, "BM", 2)) {
+    DecodeBmp(encoded, image);
+    Reduce(reduction, image);
   } else if (StartsWith(encoded, "\x89PNG\r\n\x1a\n", 8)) {
 #ifdef EDGE_INFER_HAVE_PNG
     DecodePng(encoded, image);
@@ -93,7 +96,7 @@ void DecodeImage(Bytes encoded, Image* image, const ChooseReduction& reduction) 
   } else if (encoded.size == 0) {
     throw FrameError("empty");
   } else {
-    throw FrameError("not a PNM, PNG or JPEG picture");
+    throw FrameError("not a PNM, BMP, PNG or JPEG picture");
   }
 }
 

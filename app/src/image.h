@@ -28,9 +28,10 @@ void CheckImageSize(size_t width, size_t height);
 /// directions. May throw FrameError.
 using ChooseReduction = std::function<int(int width, int height)>;
 
-/// Decodes a PNM (P2, P3, P5, P6), PNG or JPEG picture, told apart by its first bytes, at the size
-/// that `reduction`, if it is given, chooses: a JPEG picture is decoded smaller, the others are
-/// decoded whole and averaged. Anything truncated, corrupt, unknown or too large throws FrameError.
+/// Decodes a PNM (P2, P3, P5, P6), BMP, PNG or JPEG picture, told apart by its first bytes, at the
+/// size that `reduction`, if it is given, chooses: a JPEG picture is decoded smaller, the others
+/// are decoded whole and averaged. Anything truncated, corrupt, unknown or too large throws
+/// FrameError.
 void DecodeImage(Bytes encoded, Image* image, const ChooseReduction& reduction = nullptr);
 
 /// Makes each block of `times` x `times` pixels one, their mean rounded half up, in each channel;
@@ -68,6 +69,7 @@ size_t ByteSize(const YuvFormat& format);
 /// that cannot be, and for too few bytes.
 void ConvertYuv(const YuvFormat& format, Bytes bytes, Image* image);
 
+void DecodeBmp(Bytes encoded, Image* image);
 void DecodePnm(Bytes encoded, Image* image);
 void DecodePng(Bytes encoded, Image* image);
 void DecodeJpeg(Bytes encoded, Image* image, const ChooseReduction& reduction = nullptr);

@@ -109,6 +109,40 @@ TEST_CASE("length of a PNM picture in a stream") {
   CHECK_THROWS_AS(MeasurePnm(AsBytes("P5 x")), FrameError);
 }
 
+/// A BMP of 24 bits a pixel, its rows from the bottom.
+std::string EncodeBmp(char width, char height, const Samples& bgr) {
+  const std::string zeros(64, '\0');
+  std::string bmp = "BM" + zeros.substr(0, 8) + char{54} + zeros.substr(0, 3);
+  bmp += char{40} + zeros.substr(0, 3) + width + zeros.substr(0, 3) + height + zeros.substr(0, 3);
+  bmp += char{1} + zeros.substr(0, 1) + char{24} + zeros.substr(0, 25);
+  const auto stride = static_cast<size_t>(width) * 3;
+  for (size_t at = 0; at < bgr.size(); at += stride) {
+    bmp.append(bgr.begin() + static_cast<ptrdiff_t>(at),
+               bgr.begin() + static_cast<ptrdiff_t>(at + stride));
+    bmp += zeros.substr(0, (4 - stride % 4) % 4);
+  }
+  return bmp;
+}
+
+TEST_CASE("BMP") {
+  CHECK(Decode(EncodeBmp(1, 2, {1, 2, 3, 4, 5, 6})).samples == Samples{6, 5, 4, 3, 2, 1});
+  const std::string good = EncodeBmp(3, 3, Samples(27, 7));
+  CHECK(Decode(good).width == 3);
+  for (size_t size = 0; size < good.size(); ++size) {
+    CHECK_THROWS_AS(Decode(good.substr(0, size)), FrameError);
+  }
+  for (size_t i = 2; i < 54; ++i) {
+    for (const int flip : {0x01, 0x55, 0x80, 0xff}) {
+      std::string bad = good;
+      bad[i] = static_cast<char>(bad[i] ^ flip);
+      try {
+        Decode(bad);
+      } catch (const FrameError&) {
+      }
+    }
+  }
+}
+
 #ifdef EDGE_INFER_HAVE_PNG
 std::string EncodePng(png_uint_32 format, png_uint_32 width, png_uint_32 height,
                       const void* samples) {

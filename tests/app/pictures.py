@@ -14,6 +14,7 @@ KINDS = (
     *("png-l", "png-la", "png-rgb", "png-rgba", "png-p", "png-1", "png-l16", "png-rgb16"),
     *("jpeg-l", "jpeg-444", "jpeg-422", "jpeg-420", "jpeg-rgb"),
     *("jpeg-progressive", "jpeg-gray-progressive", "jpeg-cmyk"),
+    *("bmp-rgb", "bmp-rgba", "bmp-p", "bmp-l", "bmp-down"),
     *("pgm-8", "pgm-16", "pgm-odd", "pgm-text", "ppm-8", "ppm-16", "ppm-odd", "ppm-text"),
 )
 MAXIMUM = {"8": 255, "16": 65535, "odd": 1000, "text": 15}
@@ -35,6 +36,8 @@ def picture(kind: str, width: int, height: int, random: np.random.Generator) -> 
         Image.fromarray(samples8[:, :, :3]).convert(mode).save(stream, "PNG")
         return stream.getvalue()
     image = Image.fromarray(samples8[:, :, :3])
+    if family == "bmp":
+        return _bmp(image, form)
     if form in ("l", "cmyk", "gray-progressive"):
         image = image.convert("CMYK" if form == "cmyk" else "L")
     image.save(
@@ -55,6 +58,17 @@ def _smooth(width: int, height: int, random: np.random.Generator) -> npt.NDArray
     noise = random.normal(0, random.choice([2, 60]), plane.shape)
     smooth: npt.NDArray[np.uint8] = np.clip(plane + noise, 0, 255).astype(np.uint8)
     return smooth
+
+
+def _bmp(image: Image.Image, form: str) -> bytes:
+    stream = BytesIO()
+    mode = "RGB" if form == "down" else form.upper()
+    image.convert(mode).save(stream, "BMP")
+    data = bytearray(stream.getvalue())
+    if form == "down":  # a height below zero: the rows begin at the top, so this is upside down
+        (height,) = struct.unpack_from("<i", data, 22)
+        struct.pack_into("<i", data, 22, -height)
+    return bytes(data)
 
 
 def _pnm(family: str, form: str, random: np.random.Generator, width: int, height: int) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.app.appkit import build, environment, write_config
 from tests.app.pictures import KINDS, picture
 
@@ -15,7 +17,7 @@ from edgeimg.errors import UserError
 from edgeimg.manifest.model import ImageInput
 from edgeimg.model.info import Quantization, TensorInfo
 from edgeimg.plan.plan import PlannedInput, PlannedOutput
-from edgeimg.prepare.preprocess import frame_bytes
+from edgeimg.prepare.preprocess import decode, frame_bytes
 
 CASES = 24  # of each kind of picture
 TYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool")
@@ -104,6 +106,13 @@ def test_same_bytes(kind: str, tmp_path: Path) -> None:
         assert device.stdout == wanted, what
         fed += 1
     assert fed == 0 if kind == "jpeg-cmyk" else fed > CASES // 2
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("bmp")])
+def test_bmp_is_what_pillow_reads(kind: str) -> None:
+    data = picture(kind, 7, 5, np.random.default_rng(3))
+    wanted = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
+    assert (decode(data) == wanted).all()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "jpeg-cmyk"])

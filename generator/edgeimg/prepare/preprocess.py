@@ -7,6 +7,7 @@ double precision without fused multiply-add.
 from __future__ import annotations
 
 import re
+import struct
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
@@ -102,7 +103,7 @@ def element_type(name: str) -> np.dtype[np.generic]:
 
 
 def decode(data: bytes, reduction: Callable[[_Size], int] = lambda _: 1) -> Samples:
-    """A PNM, PNG or JPEG picture as 8-bit samples, told apart by its first bytes.
+    """A PNM, BMP, PNG or JPEG picture as 8-bit samples, told apart by its first bytes.
 
     Alpha is dropped, palettes are expanded, 16-bit samples keep their high byte.
 
@@ -115,13 +116,15 @@ def decode(data: bytes, reduction: Callable[[_Size], int] = lambda _: 1) -> Samp
     """
     if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
         samples = _decode_pnm(data)
+    elif data.startswith(b"BM"):
+        samples = _decode_bmp(data)
     elif data.startswith(b"\x89PNG\r\n\x1a\n"):
         _check_png(data)
         samples = _decode_with_pillow(data)
     elif data.startswith(b"\xff\xd8\xff"):
         return _decode_with_pillow(data, reduction)
     else:
-        raise BrokenPictureError("not a PNM, PNG or JPEG picture" if data else "it is empty")
+        raise BrokenPictureError("not a PNM, BMP, PNG or JPEG picture" if data else "it is empty")
     return _averaged(samples, reduction((samples.shape[1], samples.shape[0])))
 
 
@@ -195,6 +198,41 @@ def _decode_pnm(data: bytes) -> Samples:
     elif maximum != 255:
         values = (values * 255 + maximum // 2) // maximum
     return values.astype(np.uint8).reshape(height, width, channels)
+
+
+# File header and BITMAPINFOHEADER: where the pixels begin, size of the info header, width, height,
+# bits of a pixel, compression, colours.
+_BMP = struct.Struct("<10xIIii2xHI12xI4x")
+
+
+def _decode_bmp(data: bytes) -> Samples:
+    if len(data) < _BMP.size:
+        raise BrokenPictureError("BMP: truncated")
+    pixels, size, width, height, bits, compression, used = _BMP.unpack_from(data)
+    if size < 40 or width <= 0 or height in (0, -(1 << 31)):
+        raise BrokenPictureError("BMP: bad header")
+    if compression != 0:
+        raise BrokenPictureError("BMP: compressed")
+    if bits not in (8, 24, 32):
+        raise BrokenPictureError("BMP: not of 8, 24 or 32 bits")
+    _checked(width, abs(height))
+    colours = (used or 256) if bits == 8 else 0
+    palette = 14 + size
+    if colours > 256 or pixels < palette + 4 * colours:
+        raise BrokenPictureError("BMP: bad header")
+    stride = (width * bits + 31) // 32 * 4
+    if len(data) < pixels + stride * abs(height):
+        raise BrokenPictureError("BMP: truncated")
+    rows = np.frombuffer(data, np.uint8, stride * abs(height), pixels).reshape(-1, stride)
+    samples: Samples = rows[:, : width * bits // 8].reshape(abs(height), width, bits // 8)
+    if bits == 8:
+        if int(samples.max()) >= colours:
+            raise BrokenPictureError("BMP: a pixel has no colour")
+        table = np.frombuffer(data, np.uint8, 4 * colours, palette).reshape(-1, 4)
+        samples = table[samples[:, :, 0]]
+    if height > 0:  # from the bottom
+        samples = samples[::-1]
+    return np.ascontiguousarray(samples[:, :, 2::-1])
 
 
 def _pnm_binary(body: bytes, count: int, maximum: int) -> npt.NDArray[np.int64]:
@@ -341,7 +379,8 @@ def _averaged(samples: Samples, times: int) -> Samples:
         for size, begin in zip(samples.shape[:2], (rows, columns), strict=True)
     )
     count = (height[:, np.newaxis] * width)[:, :, np.newaxis]
-    return ((sums + count // 2) // count).astype(np.uint8)
+    means: Samples = ((sums + count // 2) // count).astype(np.uint8)
+    return means
 
 
 def _resized(samples: Samples, resize: str, width: int, height: int) -> Samples:
