@@ -341,7 +341,8 @@ def _averaged(samples: Samples, times: int) -> Samples:
         for size, begin in zip(samples.shape[:2], (rows, columns), strict=True)
     )
     count = (height[:, np.newaxis] * width)[:, :, np.newaxis]
-    return ((sums + count // 2) // count).astype(np.uint8)
+    means: Samples = ((sums + count // 2) // count).astype(np.uint8)
+    return means
 
 
 def _resized(samples: Samples, resize: str, width: int, height: int) -> Samples:
