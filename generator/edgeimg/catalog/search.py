@@ -142,6 +142,12 @@ class Catalog:
                 )
             return path
         found = self._all(kind, name) if _is_name(name) else []
+        if not found and kind == "model" and is_file((base or Path.cwd()) / name):
+            raise UserError(
+                f"{_short(name)} is a file; a model is named by its manifest",
+                place=place,
+                hint="Write one (docs/manifest.md), or see the file: `edgeimg model inspect`.",
+            )
         if not found:
             raise UserError(
                 f"no {kind} '{_short(name)}'",

@@ -12,10 +12,12 @@ import typer
 
 from edgeimg.cli import options
 from edgeimg.cli.draw import Drawer, Format, table
+from edgeimg.errors import UserError
 
 if TYPE_CHECKING:
     from edgeimg.catalog.search import Catalog
     from edgeimg.model.info import ModelInfo
+    from edgeimg.plan.coherence import Fact
     from edgeimg.plan.compat import Cell
 
 Boards = Annotated[
@@ -33,6 +35,9 @@ Models = Annotated[
 Html = Annotated[Path | None, typer.Option("--html", help="Write the matrix as a page, too.")]
 
 
+RANK = ("yes", "unsupported", "no")
+
+
 def add_to(app: typer.Typer) -> None:
     app.command()(compat)
 
@@ -47,9 +52,9 @@ def compat(
     """Show what goes together: board, builder, series, runtime, accelerator; and why not."""
     from edgeimg.plan.compat import matrix
 
-    catalog = _catalog(file)
+    catalog, own = _catalog(file)
     boards = board or catalog.names("board")
-    cells = matrix(catalog, boards, _models(catalog, model or []))
+    cells = matrix(catalog, boards, _models(catalog, model or []), own)
     if html is not None:
         _write(html, cells, model or [])
     if output is Format.text:
@@ -62,16 +67,17 @@ def compat(
     Drawer(output).result({"cells": [asdict(one) for one in cells]})
 
 
-def _catalog(file: Path | None) -> Catalog:
-    """The shipped catalogue, with the product's own folders where there is a product."""
+def _catalog(file: Path | None) -> tuple[Catalog, dict[str, Fact]]:
+    """The catalogue, with the product's own folders where there is one, and what that provides."""
     from edgeimg.catalog.search import Catalog
     from edgeimg.manifest.select import find_product, select
-    from edgeimg.plan.resolve import catalog_folders
+    from edgeimg.plan.resolve import catalog_folders, own_facts
 
     if file is None and find_product() is None:
-        return Catalog()
+        return Catalog(), {}
     chosen = select(file=file)
-    return Catalog(catalog_folders(chosen.product, chosen.source))
+    folders = catalog_folders(chosen.product, chosen.source)
+    return Catalog(folders), own_facts(chosen.product, chosen.source)
 
 
 def _models(catalog: Catalog, names: Sequence[str]) -> dict[str, ModelInfo]:
@@ -85,9 +91,12 @@ def _models(catalog: Catalog, names: Sequence[str]) -> dict[str, ModelInfo]:
     for name in names:
         if name.endswith((".yaml", ".yml")) or "." not in name:
             planned = plan_model(catalog.find("model", name, place="--model"), cache)
-            found[planned.name] = planned.info
+            key, info = planned.name, planned.info
         else:
-            found[Path(name).name] = read_model(Path(name), cache_dir=cache)
+            key, info = name, read_model(Path(name), cache_dir=cache)
+        if key in found:
+            raise UserError(f"a second model '{key}'", place="--model", hint="Rename one.")
+        found[key] = info
     return found
 
 
@@ -113,13 +122,12 @@ def _overview(cells: Sequence[Cell]) -> None:
         if not any(one.runtime or one.accelerator for one in row):
             continue  # the builder does not serve the board
         on_cpu = {one.runtime: _word(one) for one in row if not one.accelerator}
-        accelerators: dict[str, str] = {}
+        best: dict[str, Cell] = {}
         for one in row:
-            if one.accelerator and accelerators.get(one.accelerator) != "yes":
-                accelerators[one.accelerator] = (
-                    one.verdict if one.verdict != "unsupported" else "not yet"
-                )
-        text = ", ".join(f"{name}: {word}" for name, word in accelerators.items())
+            known = best.setdefault(one.accelerator, one)
+            if RANK.index(one.verdict) < RANK.index(known.verdict):
+                best[one.accelerator] = one
+        text = ", ".join(f"{name}: {_word(one)}" for name, one in best.items() if name)
         drawn.append([board, builder, flavour, *(on_cpu.get(one, "-") for one in runtimes), text])
     table(
         "",
@@ -175,4 +183,9 @@ def _write(path: Path, cells: Sequence[Cell], models: Sequence[str]) -> None:
     }
     ordered = sorted(columns, key=lambda one: (bool(one[1]), one[1], one[0]))
     text = page("compat", title, rows=rows, columns=ordered, counts=counts)
-    write_atomic(path, text.encode())
+    try:
+        write_atomic(path, text.encode())
+    except OSError as problem:
+        raise UserError(
+            f"cannot write {path}: {problem.strerror}", place="--html", hint="Name another file."
+        ) from problem

@@ -46,9 +46,10 @@ def check(
     models = ", ".join(one.name for one in plan.models)
     if output is Format.text:
         word = colored("ok", "green", sys.stdout)
+        unit = f" on {plan.accelerator.title}" if plan.accelerator else ""
         print(
             f"{word}: {plan.product}: {models} on {plan.board.name} with "
-            f"{plan.runtime.name} {plan.runtime.version}, built by {plan.builder}"
+            f"{plan.runtime.name} {plan.runtime.version}{unit}, built by {plan.builder}"
         )
     Drawer(output).result(
         {

@@ -47,9 +47,12 @@ class Source:
 
     def place(self, location: Location) -> str:
         """`file:line:column` of the value, or of the nearest one around it."""
+        starts = [location[:end] for end in range(len(location), -1, -1)]
+        # What the command line gave lies over all of the file that is below it.
+        for start in starts[:-1] if self.places else starts:
+            if start in self.given:
+                return self.given[start]
         for end in range(len(location), -1, -1):
-            if location[:end] in self.given:
-                return self.given[location[:end]]
             if location[:end] in self.places:
                 line, column = self.places[location[:end]]
                 return f"{shown(self.path)}:{line}:{column}"

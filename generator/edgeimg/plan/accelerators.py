@@ -16,7 +16,11 @@ def refusal(entry: Accelerator, builder: str, place: str) -> UserError | None:
     if not entry.supported:
         return UserError(f"accelerator {entry.name} is not supported: {entry.reason}", place=place)
     if getattr(entry, builder, None) is None:
-        return UserError(f"accelerator {entry.name} is not to be had with {builder}", place=place)
+        return UserError(
+            f"accelerator {entry.name} is not to be had with {builder}",
+            place=place,
+            hint=f"Its catalogue entry has no `{builder}`.",
+        )
     return None
 
 

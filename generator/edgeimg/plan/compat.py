@@ -17,7 +17,9 @@ from edgeimg.errors import UserError
 from edgeimg.manifest.board import Board
 from edgeimg.model.info import ModelInfo
 from edgeimg.plan.accelerators import refusal
+from edgeimg.plan.coherence import Fact
 from edgeimg.plan.coverage import coverage
+from edgeimg.plan.memory import least_mib
 from edgeimg.plan.stack import Contradiction, Wish, choose_stack
 from edgeimg.plan.target import NotServed, Target, targets
 
@@ -59,8 +61,13 @@ class _Asked:
     def formats(self) -> dict[str, str]:
         return {info.format: name for name, info in self.models.items()}
 
-    def gaps(self, wish: Wish, release: str) -> str:
-        """What the runtime's release has not that a model needs; empty when it has all."""
+    def gaps(self, there: Target, wish: Wish, release: str, runtime: Entry[Runtime] | None) -> str:
+        """What the runtime's release or the board has not that a model needs; empty: all."""
+        if runtime is not None:
+            needed = least_mib(runtime.value, there.builder, self.models.values())
+            if needed > there.board.memory_mib:
+                has = f"{there.board.name} has {there.board.memory_mib} MiB"
+                return f"{needed:.0f} MiB of memory are needed at least, and {has}"
         for name, info in self.models.items():
             found = coverage(info, self.lists, wish.runtime or "", release, wish.accelerator)
             if found.fatal:
@@ -69,13 +76,17 @@ class _Asked:
 
 
 def matrix(
-    catalog: Catalog, boards: Sequence[str], models: Mapping[str, ModelInfo]
+    catalog: Catalog,
+    boards: Sequence[str],
+    models: Mapping[str, ModelInfo],
+    own: Mapping[str, Fact] | None = None,
 ) -> tuple[Cell, ...]:
     """Every combination of these boards, by board, builder, runtime and accelerator.
 
     Args:
         boards: names, or paths.
         models: by name; a cell that cannot run one of them says so.
+        own: what the product provides itself, by part.
 
     Raises:
         UserError: an entry of the catalogue that cannot be read.
@@ -87,7 +98,7 @@ def matrix(
     cells: list[Cell] = []
     for name in boards:
         board = catalog.entry("board", name, Board)
-        for there in targets(catalog, board):
+        for there in targets(catalog, board, own):
             if isinstance(there, NotServed):
                 cells.append(_not_served(there))
                 continue
@@ -141,7 +152,7 @@ def _cell(
         stack = choose_stack(catalog, there, wish)
         version = stack.runtime.version if stack.runtime else ""
         release = stack.release.version if stack.release else ""
-        if gaps := asked.gaps(wish, version):
+        if gaps := asked.gaps(there, wish, version, runtime):
             verdict, reason = "no", gaps
     except Contradiction as error:
         verdict, reason = "no", error.message

@@ -48,6 +48,10 @@ def fit_operators(
             notes.append("the golden outputs are compared within the tolerance, not bit by bit")
         if choice is None or any(one.accelerator == choice.name for one in model.compiled):
             continue  # a compiled file tells where it runs
+        if choice.name not in lists.accelerators:
+            notes.append(
+                f"model {model.name}: which operators {choice.name} takes is not known here"
+            )
         if short := _short_placement(found, choice.min_placement):
             errors.append(
                 UserError(

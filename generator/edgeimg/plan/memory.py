@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from edgeimg.catalog.types import Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.load import shown
@@ -29,10 +31,9 @@ def fit_memory(
         UserError: it cannot fit.
     """
     _, entry = chosen.catalog.load("runtime", runtime.name, Runtime)
-    measured = entry.memory.get(chosen.builder)
-    base = measured.mib if measured else 0
+    base = _base_mib(entry, chosen.builder)
     files = sum(model.info.size for model in models)
-    least = base + (files + sum(model.info.peak_live_bytes for model in models)) / MIB
+    least = least_mib(entry, chosen.builder, [model.info for model in models])
     board, place = chosen.board, chosen.source.place(("models",))
     parts = f"system and {runtime.name} {base} MiB, " if base else ""
     counted = f"{parts}model files {files / MIB:.1f} MiB, and their live tensors"
@@ -52,6 +53,16 @@ def fit_memory(
             "the runtime's own copy of the weights)"
         )
     return tuple(notes)
+
+
+def least_mib(runtime: Runtime, builder: str, models: Iterable[ModelInfo]) -> float:
+    """What is certainly needed: the system, the model files, and their live tensors."""
+    return _base_mib(runtime, builder) + sum(one.size + one.peak_live_bytes for one in models) / MIB
+
+
+def _base_mib(runtime: Runtime, builder: str) -> int:
+    measured = runtime.memory.get(builder)
+    return measured.mib if measured else 0
 
 
 def _fit_medium(chosen: Chosen, files_mib: float, place: str) -> None:

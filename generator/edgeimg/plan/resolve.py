@@ -170,15 +170,22 @@ def _with_yocto(
     return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, yocto=plan)
 
 
+def own_facts(product: Product, source: Source) -> dict[str, Fact]:
+    """The versions that the product says that it brings itself, by part."""
+    return {
+        part: Fact(
+            part=part, version=version, who=product.name, place=source.place(("provides", part))
+        )
+        for part, version in product.provides.items()
+    }
+
+
 def _stack(
     chosen: Chosen, flavour: str, models: tuple[PlannedModel, ...]
 ) -> tuple[PlannedRuntime, PlannedAccelerator | None]:
     """The runtime and the accelerator, in releases that fit each other and the board."""
     product, source = chosen.product, chosen.source
-    own = {
-        part: Fact(part=part, version=version, who=product.name, place=source.place(("provides",)))
-        for part, version in product.provides.items()
-    }
+    own = own_facts(product, source)
     there = target(chosen.catalog, chosen.entry, chosen.builder, flavour, own)
     wanted = product.accelerator
     wish = Wish(

@@ -152,6 +152,8 @@ def _runtimes(
 ) -> tuple[RuntimeCandidate, ...]:
     """What executes the models, of the runtime asked for or of all; the first one first."""
     place = wish.place("runtime") if wish.runtime else wish.place("models")
+    if wish.accelerator and not wish.runtime:
+        place = wish.place("accelerator", "name")
     version = wish.runtime_version
     where = wish.place("runtime_version") if version else place
     if wish.runtime:
@@ -209,7 +211,8 @@ def nearest(catalog: Catalog, board: Entry[Board], target: Target, wish: Wish) -
             what = [*what, f"{wish.accelerator} {release.version}"]
         if wish.runtime_version and stack.runtime is not None:
             what = [*what, f"{stack.runtime.name} {stack.runtime.version}"]
-        return f"Works with: {', '.join(dict.fromkeys(what))}."
+        supported = stack.accelerator is None or stack.accelerator.value.supported
+        return f"{'Works with' if supported else 'Fits'}: {', '.join(dict.fromkeys(what))}."
     return ""
 
 

@@ -76,7 +76,9 @@ def target(
     )
 
 
-def targets(catalog: Catalog, board: Entry[Board]) -> Iterator[Target | NotServed]:
+def targets(
+    catalog: Catalog, board: Entry[Board], own: Mapping[str, Fact] | None = None
+) -> Iterator[Target | NotServed]:
     """The board with every builder and series; Buildroot with its default toolchain."""
     for builder in type(board.value.builders).model_fields:
         serves = getattr(board.value.builders, builder)
@@ -104,7 +106,7 @@ def targets(catalog: Catalog, board: Entry[Board]) -> Iterator[Target | NotServe
                     place=board.place("builders", builder, "series", flavour),
                 )
             else:
-                yield target(catalog, board, builder, flavour)
+                yield target(catalog, board, builder, flavour, own)
 
 
 # A file, where in it something is described, its C library, and what else it provides.

@@ -112,6 +112,12 @@ def compile_model(model: PlannedModel, asked: Compiling, cache: Cache, report: R
             cached=False,
         )
     compiler = asked.release.compiler if asked.release else None
+    if compiler is None and entry.precompiled is None:
+        raise UserError(
+            f"{entry.name} takes a model as it is: there is nothing to compile",
+            place=asked.place,
+            hint=f"See what it takes: `edgeimg model coverage FILE --accelerator {entry.name}`.",
+        )
     if compiler is None:
         raise UserError(
             f"no compiler for {entry.name} runs here, and the model's manifest gives no file",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgeimg.plan.coherence import Candidate, Fact, Need, solve
+from edgeimg.resources import data_root
 
 Edgeimg = Callable[..., Any]
 ACCELERATOR = """\
@@ -147,6 +148,38 @@ def test_the_matrix_agrees_with_the_resolver(
     found = json.loads(edgeimg("compat", "--board", "testboard", "--output", "json").stdout)
     mine = [one for one in found["cells"] if one["accelerator"] == "testpu"]
     assert {one["builder"]: one["verdict"] for one in mine}["buildroot"] == "yes"
+
+
+def test_the_matrix_hears_what_the_product_provides(
+    edgeimg: Edgeimg, product: Callable[..., None]
+) -> None:
+    product(_release("1.0", firmware=">=2"), more="provides: {firmware: '2.1'}\n")
+    found = json.loads(edgeimg("compat", "--board", "testboard", "--output", "json").stdout)
+    mine = [one for one in found["cells"] if one["accelerator"] == "testpu"]
+    assert {one["builder"]: one["verdict"] for one in mine}["buildroot"] == "yes"
+    board = Path("mine/boards/testboard.yaml")
+    board.write_text(board.read_text().replace("memory_mib: 1024", "memory_mib: 1"))
+    small = Path("mine/catalog/runtimes/litert.yaml")
+    small.parent.mkdir(parents=True)
+    text = (data_root() / "catalog/runtimes/litert.yaml").read_text()
+    small.write_text(text.replace("memory:\n  debian:", "memory:\n  buildroot:"))
+    words = ("compat", "--board", "testboard", "--model", "digits", "--output", "json")
+    cells = json.loads(edgeimg(*words).stdout)["cells"]
+    (cell,) = [
+        one
+        for one in cells
+        if one["runtime"] == "litert" and one["builder"] == "buildroot" and not one["accelerator"]
+    ]
+    assert "MiB of memory are needed at least, and testboard has 1 MiB" in cell["reason"]
+
+
+def test_an_option_lies_over_the_file_in_places_too(
+    edgeimg: Edgeimg, product: Callable[..., None]
+) -> None:
+    product(NEW)
+    assert "error: --model: no model 'nix'" in edgeimg("check", "--model", "nix").stderr
+    answer = edgeimg("check", "--set", "accelerator=testpu", "--set", "provides.kernel='2.6'")
+    assert "demo has 2.6 (--set provides.kernel='2.6')" in answer.stderr
 
 
 def _need(of: str, part: str, versions: str) -> Need:

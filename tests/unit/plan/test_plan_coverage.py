@@ -54,6 +54,8 @@ def test_the_list_is_what_the_installed_litert_registers(lists: OperatorLists, m
     kind = kinds.BUILTIN_REF if mode == "reference" else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     wrong = []
     for name, versions in entry.operators.items():
+        if not name.replace("_", "").isupper():
+            continue  # a custom one
         last = versions.last
         if mode == "reference" and versions.reference is not None:
             last = versions.reference

@@ -261,3 +261,22 @@ def test_raw_samples_stay_what_they_are(edgeimg: Edgeimg, digits: Path) -> None:
     planned = plan_model(digits / "digits-float-int8.yaml", None)
     assert planned.inputs[0].tensor.type == "float32"
     assert planned.outputs[0].tensor.type == "int8"
+
+
+def test_an_old_file_is_given_the_operators_it_has() -> None:
+    """The quantizer reads the new code alone, which is 0 in old files: ADD."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    from edgeimg.prepare.quantizers.aiedge import _signed
+
+    data = (data_root() / "models/digits/digits_float.tflite").read_bytes()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
+    wanted = [max(one.builtinCode, one.deprecatedBuiltinCode) for one in model.operatorCodes]
+    old = flatbuffers.Builder(len(data))
+    for one, code in zip(model.operatorCodes, wanted, strict=True):
+        one.deprecatedBuiltinCode, one.builtinCode = code, 0
+    old.Finish(model.Pack(old), b"TFL3")
+    signed, _, _ = _signed(bytes(old.Output()))
+    again = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(signed, 0))
+    assert [one.builtinCode for one in again.operatorCodes] == wanted

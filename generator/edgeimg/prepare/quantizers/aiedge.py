@@ -56,13 +56,16 @@ def quantize(request: Mapping[str, Any], frames: Frames) -> None:
 def _signed(data: bytes) -> tuple[bytes, str, list[str]]:
     """The model, its signature's key, and the signature's names of the graph's inputs.
 
-    The package calibrates through a signature; a model without one gets it.
+    The package calibrates through a signature; a model without one gets it. It reads an
+    operator's new code alone, and old files have only the old one.
     """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
     graph = model.subgraphs[0]
+    for code in model.operatorCodes:
+        code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
     of_main = [one for one in model.signatureDefs or () if one.subgraphIndex == 0]
     if not of_main:
         signature = schema.SignatureDefT()
@@ -71,9 +74,9 @@ def _signed(data: bytes) -> tuple[bytes, str, list[str]]:
         signature.outputs = _maps(schema, "output", graph.outputs)
         model.signatureDefs = [*(model.signatureDefs or ()), signature]
         of_main = [signature]
-        builder = flatbuffers.Builder(len(data))
-        builder.Finish(model.Pack(builder), b"TFL3")
-        data = bytes(builder.Output())
+    builder = flatbuffers.Builder(len(data))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    data = bytes(builder.Output())
     names = {int(one.tensorIndex): _text(one.name) for one in of_main[0].inputs}
     return data, _text(of_main[0].signatureKey), [names[int(index)] for index in graph.inputs]
 
