@@ -17,7 +17,7 @@ from edgeimg.errors import EdgeimgError, UserError
 from edgeimg.events import Report, Step
 from edgeimg.process import last_lines, run
 
-INSTALL_SECONDS = 1800.0
+INSTALL_SECONDS = 7200.0  # some gigabytes, over a slow line
 _READY = "edgeimg-ready"
 
 

@@ -42,7 +42,10 @@ class RKNN:
         return 0
     def load_onnx(self, model):
         if word == "raise":
-            raise ValueError("The If('iff') makes it\\n   dynamic!\\n")
+            raise ValueError(
+                "Traceback (most recent call last):\\n  File 'x', line 1, in x\\n"
+                "ValueError: The If('iff') makes it\\n   dynamic!\\n\\x1b[0m"
+            )
         if word == "crash":
             ctypes.string_at(0)
         if word == "hang":
@@ -198,14 +201,17 @@ def test_how_much_is_installed_is_said_before(
     told = edgeimg(*COMMAND, "--model", "digits-onnx")
     assert told.status == 2
     assert "GiB on the disk" in told.stderr
-    assert "rknn-toolkit2 cannot be installed (rknn-toolkit2==2.3.2 onnx<1.19 setuptools<81)" in told.stderr
+    assert (
+        "rknn-toolkit2 cannot be installed (rknn-toolkit2==2.3.2 onnx<1.19 setuptools<81)"
+        in told.stderr
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.skipif(
     os.environ.get("EDGEIMG_TEST_RKNN") != "1",
-    reason="installs 5.6 GB; EDGEIMG_TEST_RKNN=1 runs it, in your own cache",
+    reason="installs 5.5 GiB; EDGEIMG_TEST_RKNN=1 runs it, in your own cache",
 )
 def test_the_real_toolkit(
     edgeimg: Edgeimg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -7,6 +7,7 @@ number; either becomes one line here.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -34,9 +35,16 @@ def _ask(step: str, call: Callable[[], Any]) -> None:
     try:
         status = call()
     except Exception as error:
-        sys.exit(f"{step}: {' '.join(str(error).split()) or type(error).__name__}")
+        sys.exit(f"{step}: {_reason(str(error)) or type(error).__name__}")
     if status != 0:
         sys.exit(f"{step} fails with {status} and gives no reason")
+
+
+def _reason(text: str) -> str:
+    """What an error says in one line: the toolkit puts a coloured traceback before it."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    named = list(re.finditer(r"^[A-Za-z_][\w.]*: ", text, re.MULTILINE))
+    return " ".join(text[named[-1].end() if named else 0 :].split())
 
 
 if __name__ == "__main__":
