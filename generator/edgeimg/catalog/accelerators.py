@@ -61,6 +61,11 @@ class AcceleratorCompiler(Manifest):
     module: Name = Field(description="A module of `edgeimg.prepare.compilers`.")
     requirements: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._<>=!~,-]+$")], ...]
     options: tuple[Word, ...] = Field(default=(), description="Handed to it before the model.")
+    installed_mib: int | None = Field(
+        default=None,
+        gt=0,
+        description="About what it takes on the disk, said before it is installed.",
+    )
 
 
 class AcceleratorPrecompiled(Manifest):

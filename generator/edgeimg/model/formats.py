@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from edgeimg.model.content import NAMES, sniff
 from edgeimg.model.errors import BROKEN_HINT, ModelError
 from edgeimg.model.graph import Operator
+from edgeimg.model.onnx_reader import named_operators
 from edgeimg.model.tflite_reader import OPERATORS, Reader, walk
 
 MAX_JSON = 64 << 20
@@ -81,6 +82,22 @@ def _tflite(reader: Reader) -> dict[str, Any]:
         "operators": operators,
         "inputs": [f"{one.type} {_shape(one.shape)}" for one in info.inputs],
         "outputs": [f"{one.type} {_shape(one.shape)}" for one in info.outputs],
+    }
+
+
+def onnx(stream: BinaryIO) -> dict[str, Any]:
+    """Operators; an ONNX file is compiled for nothing."""
+    return {
+        "operators": [
+            {
+                "name": name,
+                "type": operator.name,
+                "macs": operator.macs,
+                "element": element,
+                "custom": "." in operator.name,  # of a domain that is not ONNX's own
+            }
+            for name, element, operator in named_operators(stream.read())
+        ]
     }
 
 
@@ -270,6 +287,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 FORMATS: dict[str, Callable[[BinaryIO], dict[str, Any]]] = {
     "tflite": tflite,
+    "onnx": onnx,
     "hef": hef,
     "rknn": rknn,
     "tensorrt": tensorrt,

@@ -22,7 +22,7 @@ class FileOperator:
     """One operator, in the file's order.
 
     Attributes:
-        name: of the first tensor that it makes.
+        name: of the first tensor that it makes; in ONNX its own, if it has one.
         type: `CONV_2D`; a custom operator's own name.
         macs: multiply-accumulates, as in `ModelInfo`.
         element: element type of that tensor, such as `int8`.
@@ -44,7 +44,7 @@ class Look:
         targets: what it was compiled for; empty when it does not say, or is not compiled.
         version: of what made it, or of its format; may be empty.
         unknown: why its target cannot be known; empty when it is.
-        operators: of a TFLite file, of all its graphs.
+        operators: of a TFLite file, of all its graphs; of an ONNX file, of the outermost.
         inputs, outputs: of a TFLite file, as `int8 1x96x96x3`.
     """
 

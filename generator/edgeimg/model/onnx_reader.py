@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgeimg.model.errors import BROKEN_FILE, BROKEN_HINT, ModelError
 from edgeimg.model.graph import (
@@ -23,6 +23,7 @@ from edgeimg.model.info import ModelInfo, TensorInfo
 if TYPE_CHECKING:
     import onnx
 
+T = TypeVar("T")
 TYPES = {"float": "float32", "double": "float64"}
 CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}  # where the weights are
 PRODUCTS = {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
@@ -75,6 +76,31 @@ def read(data: bytes) -> ModelInfo:
     Raises:
         ModelError: the file is not ONNX or is damaged, or `onnx` is not installed.
     """
+    return _parsed(data, lambda model, parameters: _info(data, model, parameters))
+
+
+def named_operators(data: bytes) -> list[tuple[str, str, Operator]]:
+    """The operators of the outermost graph, each with a name and its output's element type.
+
+    The name is its own, or that of the first tensor that it makes.
+
+    Raises:
+        ModelError: as `read`.
+    """
+    return _parsed(data, lambda model, _: list(_named(model)))
+
+
+def _named(model: onnx.ModelProto) -> Iterator[tuple[str, str, Operator]]:
+    opsets = {item.domain or "ai.onnx": item.version for item in model.opset_import}
+    shapes: dict[str, TensorInfo] = {}
+    operators = _operators(model.graph, opsets, shapes)
+    for node, operator in zip(model.graph.node, operators, strict=True):
+        made = node.output[0] if node.output else ""
+        yield node.name or made, shapes[made].type if made in shapes else "", operator
+
+
+def _parsed(data: bytes, use: Callable[[onnx.ModelProto, Parameters], T]) -> T:
+    """What `use` makes of a file with its shapes inferred."""
     onnx = package()
     from google.protobuf.message import DecodeError
 
@@ -85,7 +111,7 @@ def read(data: bytes) -> ModelInfo:
         parameters = count_parameters(_parameters(model.graph, _zero_points(model.graph)))
         _drop_large_constants(model.graph)
         model = onnx.shape_inference.infer_shapes(model)
-        return _info(data, model, parameters)
+        return use(model, parameters)
     except ModelError:
         raise
     except (DecodeError, onnx.shape_inference.InferenceError, *BROKEN_FILE) as error:

@@ -21,7 +21,7 @@ from edgeimg.model.look import look_at
 from edgeimg.plan.compiling import Compiling
 from edgeimg.plan.plan import Plan, PlannedModel
 from edgeimg.prepare.compilers import Job, load
-from edgeimg.prepare.placement import Placement, place
+from edgeimg.prepare.placement import Placement, place, place_by_steps
 from edgeimg.prepare.tools import tool_python
 
 NAMESPACE = "compiled"
@@ -190,7 +190,14 @@ def _make(
             hint="Name the model as it was before as `file` in the manifest; this one as "
             f"`compiled: {{{entry.name}: FILE}}`.",
         )
-    python = tool_python(module.NAME, compiler.requirements, cache, report, place=asked.place)
+    python = tool_python(
+        module.NAME,
+        compiler.requirements,
+        cache,
+        report,
+        place=asked.place,
+        size_mib=compiler.installed_mib,
+    )
     words = " ".join(compiler.requirements)
     report(Step(name=f"compile {model.name}", detail=f"for {entry.name} with {words}"))
     with tempfile.TemporaryDirectory(prefix="edgeimg-compile-") as folder:
@@ -205,10 +212,14 @@ def _make(
             answer = module.compile(job)
         except UserError as error:
             raise UserError(error.message, place=str(model.path), hint=error.hint) from error
-        compiled = look_at(answer.file, model.info.format)
+        kind = entry.precompiled.format if entry.precompiled else model.info.format
+        compiled = look_at(answer.file, kind)
         if hashlib.sha256(model.path.read_bytes()).hexdigest() != model.info.sha256:
             raise UserError("the file changed while it was compiled", place=str(model.path))
-        placement = place(original.operators, compiled.operators, answer)
+        if compiled.operators:
+            placement = place(original.operators, compiled.operators, answer)
+        else:
+            placement = place_by_steps(original.operators, answer)
         suffix, data = answer.file.suffix, answer.file.read_bytes()
     said = {
         "suffix": suffix,

@@ -2,6 +2,7 @@
 
 The compiled file is the witness: an operator that is still in it as it was runs on the CPU,
 all others became part of the accelerator's. What the compiler reports adds cycles and memory.
+Of a file that does not list its operators, the compiler's own table of steps is the witness.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 
 from edgeimg.model.look import FileOperator
 from edgeimg.prepare.compilers import Answer, Row
+
+UNTOLD = "no step of the compiler's has its name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +147,52 @@ def place(
         cycles=answer.cycles,
         memory=answer.memory,
     )
+
+
+def place_by_steps(model: Sequence[FileOperator], answer: Answer) -> Placement:
+    """The placement of a model's operators as the compiler's steps tell it.
+
+    The step of an operator's own name decides, else all that were made from it. One without
+    any became part of the one before it, or, at the begin, of the one after; if it has MACs,
+    nothing proves that, and it counts as on the CPU. Steps on the CPU that the compiler added
+    are listed last.
+    """
+    steps = _by_operator(model, answer.rows)
+    places: list[bool | None] = []
+    for index, operator in enumerate(model):
+        made = steps.get(index, [])
+        own = [row for row in made if row.name == operator.name] or made
+        last = places[-1] if places else None
+        places.append(not any(row.on_cpu for row in own) if own else last)
+    first = next((one for one in places if one is not None), False)
+    placed = []
+    for index, (operator, on) in enumerate(zip(model, places, strict=True)):
+        untold = operator.macs > 0 and index not in steps
+        on = not untold and (first if on is None else on)
+        one = _placed(operator, accelerated=on, reasons={operator.name: UNTOLD} if untold else {})
+        cycles = sum(row.cycles for row in steps.get(index, []))
+        placed.append(replace(one, cycles=cycles) if on and index in steps else one)
+    matched = {id(row) for index in steps for row in steps[index] if not placed[index].accelerated}
+    added = [
+        FileOperator(name=row.name, type=row.type, macs=0, element="", custom=False)
+        for row in answer.rows
+        if row.on_cpu and id(row) not in matched
+    ]
+    placed += [_placed(one, accelerated=False, reasons={}) for one in added]
+    return Placement(operators=tuple(placed), cycles=answer.cycles, memory=answer.memory)
+
+
+def _by_operator(model: Sequence[FileOperator], rows: Sequence[Row]) -> dict[int, list[Row]]:
+    """The steps that were made from each operator: the longest name that a step begins with."""
+    names = {operator.name: index for index, operator in enumerate(model) if operator.name}
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        ends = range(len(row.name), 0, -1)
+        index = next((names[row.name[:end]] for end in ends if row.name[:end] in names), None)
+        # `conv1` is no part of `conv10`.
+        if index is not None and not row.name[len(model[index].name) :][:1].isalnum():
+            found.setdefault(index, []).append(row)
+    return found
 
 
 def _placed(

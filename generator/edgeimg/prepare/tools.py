@@ -17,12 +17,18 @@ from edgeimg.errors import EdgeimgError, UserError
 from edgeimg.events import Report, Step
 from edgeimg.process import last_lines, run
 
-INSTALL_SECONDS = 1800.0
+INSTALL_SECONDS = 7200.0  # some gigabytes, over a slow line
 _READY = "edgeimg-ready"
 
 
 def tool_python(
-    name: str, requirements: Sequence[str], cache: Cache, report: Report, *, place: str = ""
+    name: str,
+    requirements: Sequence[str],
+    cache: Cache,
+    report: Report,
+    *,
+    place: str = "",
+    size_mib: int | None = None,
 ) -> Path:
     """The Python of an environment that holds the requirements; made when it is not there yet.
 
@@ -30,6 +36,7 @@ def tool_python(
         name: what people call the tool, for progress and errors.
         requirements: as pip takes them, with versions.
         place: where the tool was asked for, for errors.
+        size_mib: about what it takes on the disk, to say so before; None says nothing.
 
     Raises:
         UserError: pip cannot install them.
@@ -43,7 +50,8 @@ def tool_python(
             # Used now: `edgeimg cache` forgets what was not used for long.
             folder.touch()
             return python
-        report(Step(name=f"install {name}", detail=" ".join(requirements)))
+        size = f", takes {size_mib / 1024:.1f} GiB on the disk" if size_mib else ""
+        report(Step(name=f"install {name}", detail=" ".join(requirements) + size))
         shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
         try:
             run([sys.executable, "-m", "venv", folder], error=UserError)

@@ -27,7 +27,8 @@ WALL_SECONDS = 1200.0
 CPU_SECONDS = 900
 MEMORY_MIB = 6144
 
-# Limits first, then the tool's module in the same process: (memory, seconds, module, arguments).
+# Limits first, then the tool's module, or a script of ours, in the same process: (memory,
+# seconds, module, arguments).
 _LAUNCH = """\
 import resource, runpy, sys
 memory, seconds = int(sys.argv[1]) << 20, int(sys.argv[2])
@@ -35,25 +36,30 @@ resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 sys.argv = sys.argv[3:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+if sys.argv[0].endswith(".py"):
+    runpy.run_path(sys.argv[0], run_name="__main__")
+else:
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What the compiler says of one step of the accelerator, in the order of execution.
+    """What the compiler says of one step, in the order of execution.
 
     Attributes:
-        name: of the tensor that it makes, as the compiler calls it.
+        name: of the tensor that it makes, or of the operator, as the compiler calls it.
         type: of the operator that it was made from, as the compiler calls it.
         cycles: estimated.
-        memory: bytes of the fast memory in use while it runs.
+        memory: bytes of the fast memory in use while it runs; 0 when it does not say.
+        on_cpu: whether the accelerator leaves it to the CPU.
     """
 
     name: str
     type: str
     cycles: int
     memory: int
+    on_cpu: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +68,7 @@ class Answer:
 
     Attributes:
         file: the compiled model.
-        rows: the steps on the accelerator.
+        rows: the steps; those on the CPU only where the compiled file does not tell them.
         reasons: why an operator stays on the CPU, by the name of the tensor that it makes.
         cycles: of one inference on the accelerator, estimated; None when it does not say.
         memory: bytes in use, by kind of memory: `sram`, `dram`, `flash`.
@@ -93,13 +99,20 @@ class Job:
     options: Sequence[str]
     memory_kib: int | None
 
-    def run(self, name: str, module: str, arguments: Sequence[str | Path]) -> Completed:
-        """Run a module of the compiler's environment, with limits.
+    def run(
+        self,
+        name: str,
+        module: str | Path,
+        arguments: Sequence[str | Path],
+        *,
+        memory_mib: int = MEMORY_MIB,
+    ) -> Completed:
+        """Run a module of the compiler's environment, or a script in it, with limits.
 
         Raises:
             UserError: it fails, takes too long or too much memory.
         """
-        launch = ["-I", "-c", _LAUNCH, str(MEMORY_MIB), str(CPU_SECONDS), module]
+        launch = ["-I", "-c", _LAUNCH, str(memory_mib), str(CPU_SECONDS), module]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         try:
             done = run(
@@ -117,7 +130,7 @@ class Job:
         if done.status < 0:
             raise UserError(
                 f"{name} crashed (signal {-done.status})",
-                hint=f"The model is damaged, or takes more than {MEMORY_MIB} MiB or "
+                hint=f"The model is damaged, or takes more than {memory_mib} MiB or "
                 f"{CPU_SECONDS // 60} minutes to compile.",
             )
         if done.status:
