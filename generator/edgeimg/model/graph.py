@@ -138,7 +138,9 @@ def _worked_on(operator: Operator) -> tuple[tuple[str, ...], bool, int]:
     shapes = [shape for _, shape in operator.activations]
     types = tuple(sorted({kind for kind, _ in operator.activations}))
     fixed = all(size >= 0 for shape in shapes for size in shape[1:])
-    return types, fixed, max((elements(shape[:-3]) for shape in shapes), default=1)
+    # Of what comes first and what comes out: weights that are computed have no batch.
+    ends = shapes[:1] + shapes[-1:]
+    return types, fixed, max((elements(shape[:-3]) for shape in ends), default=1)
 
 
 def peak_live_bytes(

@@ -63,6 +63,12 @@ def plan_quantization(
             place=source.place(("file",)),
             hint="Quantize the float model that it was made of.",
         )
+    if "float16" in model.info.parameter_types:
+        raise UserError(
+            f"{manifest.file} has float16 weights, which no quantizer here takes",
+            place=source.place(("file",)),
+            hint="Quantize the float32 model that it was made of.",
+        )
     runtime = runtime_for(model.info.format, catalog)
     quantizer = runtime.quantizer
     if quantizer is None or kind not in quantizer.kinds:

@@ -173,7 +173,8 @@ def _compare(
     ranked = next((i for i, one in enumerate(before.outputs) if one.top_k > 0), None)
     labelled = right_before = right_after = agreeing = lost = 0
     worst, largest = [0.0] * len(before.outputs), [0.0] * len(before.outputs)
-    pairs = zip(_answers(host, before, samples), _answers(host, after, samples), strict=True)
+    made = _of_made(_answers(host, after, samples), before.path)
+    pairs = zip(_answers(host, before, samples), made, strict=True)
     for done, (sample, (old, new)) in enumerate(zip(samples, pairs, strict=True)):
         for index, one in enumerate(before.outputs):
             values = _real(old[index], one.tensor)
@@ -213,6 +214,18 @@ def _answers(
     frames = frames_of(samples, model)
     while batch := _batch(frames):
         yield from host.run(model.path, model.info.sha256, inputs, outputs, batch, "default")
+
+
+def _of_made(answers: Iterator[list[bytes]], original: Path) -> Iterator[list[bytes]]:
+    """The same; that the quantizer's model does not run is told of the model it was made of."""
+    try:
+        yield from answers
+    except UserError as error:
+        raise UserError(
+            f"the quantizer made a model of it that does not run: {error.message}",
+            place=str(original),
+            hint="Try another --kind.",
+        ) from error
 
 
 def _batch(frames: Iterator[bytes]) -> list[bytes]:

@@ -237,6 +237,30 @@ def test_a_model_without_weights_is_left_as_it_is(edgeimg: Edgeimg, digits: Path
     assert names(digits) == before
 
 
+def test_float16_weights_are_refused_by_name(edgeimg: Edgeimg, digits: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, kind, half = onnx.helper, onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["image"], ["a"], to=half),
+            helper.make_node("Add", ["a", "w"], ["b"]),
+            helper.make_node("Cast", ["b"], ["y"], to=kind),
+        ],
+        "g",
+        [helper.make_tensor_value_info("image", kind, [1, 1, 8, 8])],
+        [helper.make_tensor_value_info("y", kind, [1, 1, 8, 8])],
+        [helper.make_tensor("w", half, [1, 1, 8, 8], [1.0] * 64)],
+    )
+    model = helper.make_model(
+        graph, ir_version=8, opset_imports=[helper.make_operatorsetid("", 17)]
+    )
+    onnx.save(model, digits / "half.onnx")
+    path = changed(digits / "digits-onnx.yaml", file="half.onnx", outputs=[], sha256=None)
+    answer = edgeimg("model", "quantize", path)
+    assert answer.status == 2
+    assert "half.onnx has float16 weights, which no quantizer here takes" in answer.stderr
+
+
 @pytest.mark.network
 def test_tflite_in_an_environment_of_its_own(edgeimg: Edgeimg, digits: Path) -> None:
     path = digits / "digits-float.yaml"
