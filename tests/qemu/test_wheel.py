@@ -43,3 +43,18 @@ def test_the_wheel_verifies_an_image(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["passed"] is True
     assert "shipped example model 'digits'" in done.stderr
+    # The other builders, and what only looks, find their data too.
+    for words in (
+        ("generate", "--board", "qemu-arm64", "--builder", "yocto"),
+        ("generate", "--board", "qemu-arm64", "--builder", "buildroot"),
+        ("compat", "--html", "compat.html"),
+    ):
+        done = subprocess.run(
+            [tmp_path / "venv/bin/edgeimg", *words],
+            cwd=work,
+            env=plain,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 from tests.record import readme_is_current
@@ -120,3 +121,15 @@ def test_make_reads_the_host_list_as_doctor_does() -> None:
     command = ["make", "-s", "-C", str(data_root()), "print-TEST_PACKAGES"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert sorted(printed.split()) == listed
+
+
+def test_a_wheel_has_every_folder_of_data() -> None:
+    root = data_root()
+    listed = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    carried = listed["targets"]["wheel"]["force-include"]
+    used = {
+        name
+        for path in PACKAGE.rglob("*.py")
+        for name in re.findall(r'data\("([a-z-]+)"\)', path.read_text())
+    }
+    assert used | {"boards", "models"} <= set(carried)
