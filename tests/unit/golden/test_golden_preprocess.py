@@ -305,7 +305,7 @@ def test_how_much_smaller(
     ("data", "words"),
     [
         (b"", "it is empty"),
-        (b"GIF89a", "not a PNM, PNG or JPEG picture"),
+        (b"GIF89a", "not a PNM, BMP, PNG or JPEG picture"),
         (b"P5 2 2 255\n123", "PNM: truncated"),
         (b"P5 2 2 255", "PNM: bad header"),
         (b"P5 2 2 0\n1234", "PNM: bad maximum value"),
