@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from edgeimg.catalog.search import Catalog, Entry
 from edgeimg.manifest.base import Manifest, Name, Number, Text, Version, Word
-from edgeimg.manifest.load import read_source
+from edgeimg.manifest.load import Source, parse, read_source
 
 # As the model file has it: `CONV_2D`, `Conv`, `com.microsoft.Gelu`.
 Operator = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=128)]
@@ -80,29 +80,50 @@ class AcceleratorOperators(Manifest):
     operators: dict[Operator, Rule]
 
 
-@dataclass(frozen=True, kw_only=True)
 class OperatorLists:
-    """All lists: by runtime and release, and by accelerator."""
-
-    runtimes: Mapping[tuple[str, str], Entry[RuntimeOperators]] = field(default_factory=dict)
-    accelerators: Mapping[str, Entry[AcceleratorOperators]] = field(default_factory=dict)
-
-
-def read_lists(catalog: Catalog) -> OperatorLists:
-    """The lists of all folders of the catalogue.
+    """The lists of all folders of the catalogue, each read when it is asked for.
 
     Raises:
-        UserError: one of them cannot be read, or is wrong.
+        UserError: one of them cannot be read, or is wrong; from any of the methods.
     """
-    runtimes: dict[tuple[str, str], Entry[RuntimeOperators]] = {}
-    accelerators: dict[str, Entry[AcceleratorOperators]] = {}
-    for path in catalog.files("operators"):
-        # What it is a list of is told by its keys.
-        if "accelerators" in read_source(path).data:
-            found = catalog.read(path, AcceleratorOperators)
-            for name in found.value.accelerators:
-                accelerators.setdefault(name, found)
-        else:
-            entry = catalog.read(path, RuntimeOperators)
-            runtimes.setdefault((entry.value.runtime, entry.value.release), entry)
-    return OperatorLists(runtimes=runtimes, accelerators=accelerators)
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def of_release(self, runtime: str, release: str) -> Entry[RuntimeOperators] | None:
+        """A release's own list; where the file bears its name, no other one is read."""
+        for path in self._catalog.files("operators"):
+            if path.stem == f"{runtime}-{release}":
+                return self._catalog.read(path, RuntimeOperators)
+        return self.runtimes.get((runtime, release))
+
+    @cached_property
+    def runtimes(self) -> Mapping[tuple[str, str], Entry[RuntimeOperators]]:
+        """By runtime and release."""
+        found: dict[tuple[str, str], Entry[RuntimeOperators]] = {}
+        for source in self._sources:
+            if not _of_accelerators(source):
+                value = parse(source, RuntimeOperators)
+                key = (value.runtime, value.release)
+                found.setdefault(key, Entry(value=value, source=source))
+        return found
+
+    @cached_property
+    def accelerators(self) -> Mapping[str, Entry[AcceleratorOperators]]:
+        """By accelerator."""
+        found: dict[str, Entry[AcceleratorOperators]] = {}
+        for source in self._sources:
+            if _of_accelerators(source):
+                entry = Entry(value=parse(source, AcceleratorOperators), source=source)
+                for name in entry.value.accelerators:
+                    found.setdefault(name, entry)
+        return found
+
+    @cached_property
+    def _sources(self) -> tuple[Source, ...]:
+        return tuple(read_source(path) for path in self._catalog.files("operators"))
+
+
+def _of_accelerators(source: Source) -> bool:
+    """What it is a list of is told by its keys."""
+    return "accelerators" in source.data

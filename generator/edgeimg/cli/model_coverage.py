@@ -30,12 +30,12 @@ def coverage(
 ) -> None:
     """Show which runtimes, and which accelerator, have a model's operators."""
     from edgeimg.cache import Cache
-    from edgeimg.catalog.operators import read_lists
+    from edgeimg.catalog.operators import OperatorLists
     from edgeimg.catalog.search import Catalog
     from edgeimg.model.read import read_model
     from edgeimg.plan.coverage import coverage as cover
 
-    lists = read_lists(Catalog())
+    lists = OperatorLists(Catalog())
     info = read_model(file, cache_dir=Cache().folder("models"))
     found = {
         name: cover(info, lists, *key, accelerator)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgeimg.catalog.accelerators import Accelerator
-from edgeimg.catalog.operators import OperatorLists, read_lists
+from edgeimg.catalog.operators import OperatorLists
 from edgeimg.catalog.search import Catalog, Entry
 from edgeimg.catalog.types import Runtime
 from edgeimg.errors import UserError
@@ -94,7 +94,7 @@ def matrix(
     runtimes = [catalog.entry("runtime", name, Runtime) for name in catalog.names("runtime")]
     names = catalog.names("accelerator")
     accelerators = [catalog.entry("accelerator", name, Accelerator) for name in names]
-    asked = _Asked(models=models, lists=read_lists(catalog))
+    asked = _Asked(models=models, lists=OperatorLists(catalog))
     cells: list[Cell] = []
     for name in boards:
         board = catalog.entry("board", name, Board)

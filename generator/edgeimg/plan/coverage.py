@@ -118,7 +118,7 @@ def coverage(
         runtime, release: name and version of the runtime, as the catalogue has them.
         accelerator: its name; None for the CPU alone.
     """
-    listed = lists.runtimes.get((runtime, release))
+    listed = lists.of_release(runtime, release)
     if listed is not None and listed.value.format != info.format:
         listed = None
     target = lists.accelerators.get(accelerator) if accelerator else None
@@ -179,18 +179,21 @@ def _gap(
     """What keeps the runtime from executing an operator."""
     if listed is None:
         return None
-    compiled = [one.value for one in lists.accelerators.values() if one.value.compiled == use.name]
-    if compiled:
-        return _compiled_gap(use, compiled[0], listed, accelerator)
     entry = listed.value
     if entry.domains:
         domain = use.name.rpartition(".")[0] or "ai.onnx"
         return _version_gap(use, entry.domains.get(domain), listed, "domains", domain)
     if use.name in entry.custom:
         return None
+    found = entry.operators.get(use.name)
+    if found is not None:
+        return _version_gap(use, found, listed, "operators", use.name)
+    # Only now are the other lists worth reading.
+    compiled = [one.value for one in lists.accelerators.values() if one.value.compiled == use.name]
+    if compiled:
+        return _compiled_gap(use, compiled[0], listed, accelerator)
     known = any(use.name in one.value.operators for one in lists.runtimes.values())
     if known or use.name.replace("_", "").isupper():
-        found = entry.operators.get(use.name)
         return _version_gap(use, found, listed, "operators", use.name)
     if use.name.startswith(SELECT):
         why = f"is one of TensorFlow's own operators (Select), which {_name(listed)} has not"

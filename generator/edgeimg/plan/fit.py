@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from math import floor
 
-from edgeimg.catalog.operators import OperatorLists, read_lists
+from edgeimg.catalog.operators import OperatorLists
 from edgeimg.catalog.types import Runtime
 from edgeimg.errors import UserError, UserErrors
 from edgeimg.plan.chosen import Chosen
@@ -31,7 +31,7 @@ def fit_operators(
         UserErrors: a model has operators that the runtime has not, or too many that the
             accelerator has not.
     """
-    lists = read_lists(chosen.catalog)
+    lists = OperatorLists(chosen.catalog)
     choice = chosen.product.accelerator
     errors: list[UserError] = []
     notes: list[str] = []

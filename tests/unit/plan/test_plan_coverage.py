@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.one_operator import one_operator
 
-from edgeimg.catalog.operators import OperatorLists, read_lists
+from edgeimg.catalog.operators import OperatorLists
 from edgeimg.catalog.search import Catalog
 from edgeimg.model.info import ModelInfo, OperatorUse
 from edgeimg.plan.coverage import coverage, others_that_can
@@ -22,7 +22,7 @@ DIGITS = Path(__file__).parents[3] / "models" / "digits"
 
 @pytest.fixture(scope="module")
 def lists() -> OperatorLists:
-    return read_lists(Catalog())
+    return OperatorLists(Catalog())
 
 
 def info(*uses: OperatorUse, kind: str = "tflite", **metadata: str) -> ModelInfo:
