@@ -17,6 +17,7 @@ from edgeimg.errors import UserError
 
 if TYPE_CHECKING:
     from edgeimg.events import Report
+    from edgeimg.guest.ssh import Target
     from edgeimg.manifest.select import Selection
     from edgeimg.plan.plan import PlannedModel
     from edgeimg.prepare.bench import Bench, Setting
@@ -60,10 +61,10 @@ def bench(
     output: options.Output = Format.text,
 ) -> None:
     """Measure latency and memory of models: p50, p90, p99, load, first inference."""
-    from edgeimg.guest.bench import bench_device, parse_target
+    from edgeimg.guest.bench import bench_device
 
     wanted = _settings(threads, kernels)
-    target = None if where in (HOST, GUEST) else parse_target(where)
+    target = None if where in (HOST, GUEST) else _device(where)
     with Drawer(output, logs=verbose) as drawer:
         if where == GUEST:
             chosen = options.selection(file, board, model, builder, settings)
@@ -89,6 +90,16 @@ def bench(
     if output is Format.text:
         _print(title, found, grown=where == HOST)
     drawer.result({"where": where, "on": title, "results": [one.to_json() for one in found]})
+
+
+def _device(where: str) -> Target:
+    from edgeimg.guest.ssh import parse_target
+
+    if not where.startswith("ssh:"):
+        raise UserError(
+            f"'{where[:80]}' is not host, guest or ssh://[user@]host[:port]", place="--where"
+        )
+    return parse_target(where, "--where")
 
 
 class _Build:

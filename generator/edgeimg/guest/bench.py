@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from edgeimg.errors import UserError
 from edgeimg.events import Progress, Report, Step
@@ -14,43 +11,13 @@ from edgeimg.guest.errors import CorruptedError
 from edgeimg.guest.machine import Artefacts
 from edgeimg.guest.qemu import boot
 from edgeimg.guest.results import read_results
+from edgeimg.guest.ssh import Target, run_there
 from edgeimg.manifest.board import Qemu
 from edgeimg.plan.plan import PlannedModel
 from edgeimg.prepare.bench import Bench, Setting, from_app
-from edgeimg.process import Completed, last_lines, run
+from edgeimg.process import last_lines
 
 PORT = "edgeimg.bench"
-CONNECT_SECONDS = 15
-SSH_FAILED = 255
-
-_TARGET = re.compile(
-    r"ssh://(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?"
-    r"(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?"
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """A device that is reached by ssh."""
-
-    host: str
-    user: str | None
-    port: int | None
-
-
-def parse_target(text: str) -> Target:
-    """`ssh://[user@]host[:port]`.
-
-    Raises:
-        UserError: it is not that.
-    """
-    found = _TARGET.fullmatch(text)
-    if found is None or not 0 < int(found["port"] or 22) < 65536:
-        raise UserError(
-            f"'{text[:80]}' is not host, guest or ssh://[user@]host[:port]", place="--where"
-        )
-    port = int(found["port"]) if found["port"] else None
-    return Target(host=found["host"].strip("[]"), user=found["user"], port=port)
 
 
 def bench_guest(
@@ -108,11 +75,11 @@ def bench_device(
     Raises:
         UserError: ssh does not get there, or the device lacks the app or the model.
     """
-    where = f"ssh://{target.host}"
+    where = str(target)
     report(Step(name="measure", detail=f"on {where}"))
     total, done = len(models) * len(settings), 0
     for model in models:
-        asked = _ssh(target, ["sha256sum", model.image_file], time_limit)
+        asked = run_there(target, ["sha256sum", model.image_file], timeout=time_limit)
         if asked.stdout.split()[:1] != [model.info.sha256]:
             said = last_lines(asked.stderr, 1)
             raise UserError(
@@ -125,30 +92,10 @@ def bench_device(
             words += ["--benchmark", "--input", model.image_samples]
             words += ["--iterations", str(iterations), "--kernels", setting.kernels]
             words += ["--threads", str(setting.threads)]
-            ran = _ssh(target, words, time_limit)
+            ran = run_there(target, words, timeout=time_limit)
             done += 1
             report(Progress(name="measure", done=done, total=total, detail=model.name))
             yield _read(model, setting, ran.status, ran.stdout, ran.stderr, where)
-
-
-def _ssh(target: Target, words: Sequence[str], time_limit: float) -> Completed:
-    command = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
-    command += ["-o", f"ConnectTimeout={CONNECT_SECONDS}"]
-    command += ["-p", str(target.port)] if target.port else []
-    command += ["-l", target.user] if target.user else []
-    done = run(
-        [*command, "--", target.host, shlex.join(words)],
-        timeout=time_limit,
-        check=False,
-        error=UserError,
-    )
-    if done.status == SSH_FAILED:
-        raise UserError(
-            f"ssh does not get to {target.host}: {last_lines(done.stderr, 1)}",
-            place="--where",
-            hint="Its host key must be known here, and yours to it: try `ssh` by hand.",
-        )
-    return done
 
 
 def _read(

@@ -12,8 +12,9 @@ from tests.unit.verify.kit import GOOD_CONSOLE, SHARE, FakeQemu, sha256, sums, t
 
 from edgeimg.errors import UserError
 from edgeimg.events import silent
-from edgeimg.guest.bench import Target, bench_device, bench_guest, parse_target
+from edgeimg.guest.bench import bench_device, bench_guest
 from edgeimg.guest.errors import CorruptedError
+from edgeimg.guest.ssh import Target, parse_target
 from edgeimg.prepare.bench import Bench, Setting
 
 # Recorded: edge-infer --benchmark of the digits example.
@@ -104,15 +105,15 @@ def test_what_a_guest_can_do_wrong(
     ],
 )
 def test_targets(text: str, target: Target) -> None:
-    assert parse_target(text) == target
+    assert parse_target(text, "--where") == target
 
 
 @pytest.mark.parametrize(
     "text", ["ssh://", "ssh://-oProxyCommand=x", "ssh://a b", "ssh://-l@x", "http://x", "ssh://x:0"]
 )
 def test_what_is_no_target(text: str) -> None:
-    with pytest.raises(UserError, match="is not host, guest or ssh"):
-        parse_target(text)
+    with pytest.raises(UserError, match="is not ssh:"):
+        parse_target(text, "--where")
 
 
 SSH = """#!{python}
@@ -142,7 +143,7 @@ def fake_ssh(folder: Path, monkeypatch: pytest.MonkeyPatch, **part: Any) -> Path
 
 
 def on_device(folder: Path) -> list[Bench]:
-    target = parse_target("ssh://root@pi:2222")
+    target = parse_target("ssh://root@pi:2222", "--where")
     models = toy_plan(folder).models
     return list(bench_device(target, models, SETTINGS, 50, report=silent, time_limit=60))
 
