@@ -71,7 +71,8 @@ def _catalog(file: Path | None) -> tuple[Catalog, dict[str, Fact]]:
     """The catalogue, with the product's own folders where there is one, and what that provides."""
     from edgeimg.catalog.search import Catalog
     from edgeimg.manifest.select import find_product, select
-    from edgeimg.plan.resolve import catalog_folders, own_facts
+    from edgeimg.plan.choice import own_facts
+    from edgeimg.plan.resolve import catalog_folders
 
     if file is None and find_product() is None:
         return Catalog(), {}

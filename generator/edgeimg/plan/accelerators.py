@@ -1,14 +1,41 @@
-"""What an accelerator adds to the image, and whether everything that it needs is there."""
+"""An accelerator of the catalogue, and whether everything that it needs is there."""
 
 from __future__ import annotations
 
 from edgeimg.catalog.accelerators import Accelerator
-from edgeimg.catalog.search import Catalog
+from edgeimg.catalog.search import Catalog, Entry
 from edgeimg.errors import UserError
+from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import Source
 from edgeimg.manifest.product import Product
-from edgeimg.plan.plan import PlannedAccelerator
-from edgeimg.plan.stack import Stack
+
+
+def find_accelerator(catalog: Catalog, name: str, board: Board, place: str) -> Entry[Accelerator]:
+    """The accelerator of that name, which the board has room for.
+
+    Raises:
+        UserError: there is none of that name, or the board does not offer what it needs.
+    """
+    entry = catalog.entry("accelerator", name, Accelerator, place=place)
+    if entry.value.needs not in board.offers:
+        offers = ", ".join(board.offers) or "nothing"
+        raise UserError(
+            f"accelerator {name} needs {entry.value.needs}, and {board.name} offers {offers}",
+            place=place,
+            hint="Take another board, or see `offers` in its YAML.",
+        )
+    return entry
+
+
+def check_release(accelerator: Accelerator, version: str, place: str) -> None:
+    """Raises UserError for a release that the catalogue has not."""
+    known = [one.version for one in accelerator.releases]
+    if version not in known:
+        raise UserError(
+            f"accelerator {accelerator.name} has no release {version}",
+            place=place,
+            hint=f"Releases of the catalogue: {', '.join(known)}." if known else "Leave it out.",
+        )
 
 
 def refusal(entry: Accelerator, builder: str, place: str) -> UserError | None:
@@ -33,21 +60,3 @@ def check_licenses(product: Product, source: Source, entry: Accelerator) -> None
             place=source.place(("accelerator", "name")),
             hint=f"Read it; then write `accept_licenses: [{missing[0]}]`.",
         )
-
-
-def plan_accelerator(
-    catalog: Catalog, stack: Stack, min_placement: float
-) -> PlannedAccelerator | None:
-    """What the builder adds for it."""
-    if stack.accelerator is None:
-        return None
-    entry = stack.accelerator.value
-    fragment = None
-    if entry.buildroot is not None and entry.buildroot.fragment is not None:
-        fragment = catalog.file(f"buildroot-external/linux/{entry.buildroot.fragment}")
-    return PlannedAccelerator(
-        entry=entry,
-        release=stack.release,
-        min_placement=min_placement,
-        fragment=fragment,
-    )

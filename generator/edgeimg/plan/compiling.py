@@ -15,6 +15,7 @@ from edgeimg.errors import UserError, UserErrors
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import Source
 from edgeimg.manifest.product import AcceleratorChoice, Product
+from edgeimg.plan.accelerators import check_release, find_accelerator
 from edgeimg.plan.plan import PlannedModel
 from edgeimg.plan.resolve import catalog_folders, plan_models
 
@@ -66,14 +67,7 @@ def plan_compiling(
     if choice is None:
         choice = AcceleratorChoice(name=_only_one(catalog, board))
         place = ""
-    _, entry = catalog.load("accelerator", choice.name, Accelerator, place=place)
-    if entry.needs not in board.offers:
-        offers = ", ".join(board.offers) or "nothing"
-        raise UserError(
-            f"accelerator {entry.name} needs {entry.needs}, and {board.name} offers {offers}",
-            place=place,
-            hint="Take another board, or see `offers` in its YAML.",
-        )
+    entry = find_accelerator(catalog, choice.name, board, place).value
     errors: list[UserError] = []
     models = plan_models(product, source, catalog, cache_dir, errors)
     if errors:
@@ -115,13 +109,6 @@ def _only_one(catalog: Catalog, board: Board) -> str:
 def _release(entry: Accelerator, wanted: str | None, place: str) -> AcceleratorRelease | None:
     """The release that is asked for, else the first with a compiler."""
     if wanted is not None:
-        for release in entry.releases:
-            if release.version == wanted:
-                return release
-        known = ", ".join(one.version for one in entry.releases) or "none"
-        raise UserError(
-            f"accelerator {entry.name} has no release {wanted}",
-            place=place,
-            hint=f"Known: {known}.",
-        )
+        check_release(entry, wanted, place)
+        return next(one for one in entry.releases if one.version == wanted)
     return next((one for one in entry.releases if one.compiler), None)

@@ -20,10 +20,9 @@ from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported, YoctoBoard
 from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Product
-from edgeimg.plan.accelerators import check_licenses, plan_accelerator, refusal
 from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_buildroot
+from edgeimg.plan.choice import choose
 from edgeimg.plan.chosen import Chosen
-from edgeimg.plan.coherence import Fact
 from edgeimg.plan.debian import plan_debian
 from edgeimg.plan.features import plan_features
 from edgeimg.plan.fit import fit_operators
@@ -39,8 +38,6 @@ from edgeimg.plan.plan import (
     PlannedRuntime,
     YoctoPlan,
 )
-from edgeimg.plan.stack import Contradiction, Stack, Wish, choose_stack, find_accelerator, nearest
-from edgeimg.plan.target import Target, target
 from edgeimg.plan.yocto import choose_series, plan_yocto
 from edgeimg.resources import data
 
@@ -134,7 +131,7 @@ def _with_debian(
     distribution = chosen.catalog.read(
         chosen.catalog.file("catalog/debian.yaml"), DebianDistribution
     ).value
-    runtime, accelerator = _stack(chosen, distribution.suite, models)
+    runtime, accelerator = choose(chosen, distribution.suite, models)
     planned, entries = features
     plan = plan_debian(chosen, serves, distribution, runtime, entries, planned)
     return _Made(glibc=distribution.glibc, runtime=runtime, accelerator=accelerator, debian=plan)
@@ -151,7 +148,7 @@ def _with_buildroot(
     ).value
     toolchain = choose_toolchain(chosen, release)
     glibc = release.toolchains[toolchain].glibc
-    runtime, accelerator = _stack(chosen, toolchain, models)
+    runtime, accelerator = choose(chosen, toolchain, models)
     plan = plan_buildroot(chosen, serves, release, toolchain, runtime, accelerator, features)
     return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, buildroot=plan)
 
@@ -165,60 +162,9 @@ def _with_yocto(
     catalog = chosen.catalog.read(chosen.catalog.file("catalog/yocto.yaml"), YoctoCatalog).value
     series = choose_series(chosen, serves, catalog)
     glibc = catalog.series[series].glibc
-    runtime, accelerator = _stack(chosen, series, models)
+    runtime, accelerator = choose(chosen, series, models)
     plan = plan_yocto(chosen, serves, catalog, series, (runtime, accelerator), features)
     return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, yocto=plan)
-
-
-def own_facts(product: Product, source: Source) -> dict[str, Fact]:
-    """The versions that the product says that it brings itself, by part."""
-    return {
-        part: Fact(
-            part=part, version=version, who=product.name, place=source.place(("provides", part))
-        )
-        for part, version in product.provides.items()
-    }
-
-
-def _stack(
-    chosen: Chosen, flavour: str, models: tuple[PlannedModel, ...]
-) -> tuple[PlannedRuntime, PlannedAccelerator | None]:
-    """The runtime and the accelerator, in releases that fit each other and the board."""
-    product, source = chosen.product, chosen.source
-    own = own_facts(product, source)
-    there = target(chosen.catalog, chosen.entry, chosen.builder, flavour, own)
-    wanted = product.accelerator
-    wish = Wish(
-        formats={model.info.format: model.name for model in models},
-        runtime=product.runtime,
-        runtime_version=product.runtime_version,
-        accelerator=wanted.name if wanted else None,
-        release=wanted.release if wanted else None,
-        source=source,
-    )
-    stack = _coherent(chosen, there, wish)
-    if stack.accelerator is not None:
-        entry = stack.accelerator.value
-        refused = refusal(entry, chosen.builder, wish.place("accelerator", "name"))
-        if refused is not None:
-            raise refused
-        check_licenses(product, source, entry)
-    assert stack.runtime is not None
-    least = wanted.min_placement if wanted else 0.0
-    return stack.runtime, plan_accelerator(chosen.catalog, stack, least)
-
-
-def _coherent(chosen: Chosen, there: Target, wish: Wish) -> Stack:
-    try:
-        return choose_stack(chosen.catalog, there, wish)
-    except Contradiction as error:
-        hint = nearest(chosen.catalog, chosen.entry, there, wish)
-        both: list[UserError] = [Contradiction(error.clashes, place=error.place, hint=hint)]
-        if wish.accelerator:
-            entry = find_accelerator(chosen.catalog, there, wish).value
-            refused = refusal(entry, chosen.builder, error.place)
-            both += [refused] if refused else []
-        raise UserErrors(both) from None
 
 
 # What the boot partition and the root file system need beside the data partition.

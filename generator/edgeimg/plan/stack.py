@@ -11,6 +11,7 @@ from edgeimg.catalog.types import Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import Source
+from edgeimg.plan.accelerators import check_release, find_accelerator
 from edgeimg.plan.coherence import Candidate, Clash, solve
 from edgeimg.plan.plan import PlannedRuntime
 from edgeimg.plan.runtimes import RuntimeCandidate, needs, runtime_candidates
@@ -64,7 +65,10 @@ def choose_stack(catalog: Catalog, target: Target, wish: Wish) -> Stack:
         UserError: something that is asked for does not exist or cannot be had.
     """
     wish = _with_accelerator(catalog, wish)
-    accelerator = find_accelerator(catalog, target, wish) if wish.accelerator else None
+    accelerator = None
+    if wish.accelerator:
+        place = wish.place("accelerator", "name")
+        accelerator = find_accelerator(catalog, wish.accelerator, target.board, place)
     releases = _releases(accelerator, wish) if accelerator else ()
     through = accelerator.value.runtimes if accelerator else ()
     runtimes: tuple[RuntimeCandidate, ...] = ()
@@ -101,30 +105,12 @@ def _with_accelerator(catalog: Catalog, wish: Wish) -> Wish:
     return replace(wish, accelerator=runtime.accelerator)
 
 
-def find_accelerator(catalog: Catalog, target: Target, wish: Wish) -> Entry[Accelerator]:
-    """The accelerator asked for, which the board has room for.
-
-    Raises:
-        UserError: there is none of that name, or the board does not offer what it needs.
-    """
-    assert wish.accelerator is not None
-    place = wish.place("accelerator", "name")
-    entry = catalog.entry("accelerator", wish.accelerator, Accelerator, place=place)
-    if entry.value.needs not in target.board.offers:
-        offers = ", ".join(target.board.offers) or "nothing"
-        raise UserError(
-            f"accelerator {entry.value.name} needs {entry.value.needs}, "
-            f"and {target.board.name} offers {offers}",
-            place=place,
-            hint="Take another board, or see `offers` in its YAML.",
-        )
-    return entry
-
-
 def _releases(
     entry: Entry[Accelerator], wish: Wish
 ) -> tuple[tuple[AcceleratorRelease | None, Candidate], ...]:
     accelerator = entry.value
+    if wish.release:
+        check_release(accelerator, wish.release, wish.place("accelerator", "release"))
     found = tuple(
         (
             one,
@@ -137,13 +123,6 @@ def _releases(
         for index, one in enumerate(accelerator.releases)
         if wish.release in (None, one.version)
     )
-    if wish.release and not found:
-        known = ", ".join(one.version for one in accelerator.releases)
-        raise UserError(
-            f"accelerator {accelerator.name} has no release {wish.release}",
-            place=wish.place("accelerator", "release"),
-            hint=f"Releases of the catalogue: {known}." if known else "Leave it out.",
-        )
     return found or ((None, Candidate()),)
 
 

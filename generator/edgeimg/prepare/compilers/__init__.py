@@ -13,7 +13,6 @@ environment and a process of its own (`Job.run`), with limits.
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgeimg.errors import InternalError, UserError
+from edgeimg.prepare.modules import load_module
 from edgeimg.process import Completed, last_lines, run
 
 WALL_SECONDS = 1200.0
@@ -159,10 +159,5 @@ def load(name: str) -> CompilerModule:
     Raises:
         UserError: there is no such module.
     """
-    path = f"{__name__}.{name}"
-    try:
-        return importlib.import_module(path)
-    except ModuleNotFoundError as missing:
-        if missing.name != path:
-            raise
-        raise UserError(f"no compiler '{name}'", hint=f"Add {path}.") from None
+    module: CompilerModule = load_module(__name__, name, "compiler")
+    return module

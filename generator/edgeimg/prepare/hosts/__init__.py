@@ -13,7 +13,6 @@ a process of its own (`edgeimg.prepare.hosts.child`).
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import json
 import os
@@ -27,6 +26,7 @@ from typing import Any, Protocol
 
 from edgeimg.errors import InternalError, UserError
 from edgeimg.model.info import TensorInfo
+from edgeimg.prepare.modules import load_module
 from edgeimg.process import run
 
 WALL_SECONDS = 600.0
@@ -236,13 +236,8 @@ def load(name: str) -> HostModule:
     Raises:
         UserError: there is no such module.
     """
-    path = f"{__name__}.{name}"
-    try:
-        return importlib.import_module(path)
-    except ModuleNotFoundError as missing:
-        if missing.name != path:
-            raise
-        raise UserError(f"no host interpreter '{name}'", hint=f"Add {path}.") from None
+    module: HostModule = load_module(__name__, name, "host interpreter")
+    return module
 
 
 def pack(header: Mapping[str, Any], parts: Sequence[bytes]) -> bytes:
