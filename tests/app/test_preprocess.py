@@ -17,7 +17,8 @@ from edgeimg.errors import UserError
 from edgeimg.manifest.model import ImageInput
 from edgeimg.model.info import Quantization, TensorInfo
 from edgeimg.plan.plan import PlannedInput, PlannedOutput
-from edgeimg.prepare.preprocess import decode, frame_bytes
+from edgeimg.prepare.pictures import decode
+from edgeimg.prepare.preprocess import frame_bytes
 
 CASES = 24  # of each kind of picture
 TYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool")

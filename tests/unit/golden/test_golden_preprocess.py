@@ -19,7 +19,8 @@ from edgeimg.errors import UserError
 from edgeimg.manifest.model import ImageInput
 from edgeimg.model.info import Quantization, TensorInfo
 from edgeimg.plan.plan import PlannedInput
-from edgeimg.prepare.preprocess import decode, frame_bytes, frame_of
+from edgeimg.prepare.pictures import decode
+from edgeimg.prepare.preprocess import frame_bytes, frame_of
 
 Rows = list[list[tuple[int, ...]]]
 
@@ -294,7 +295,7 @@ def test_how_much_smaller(
 ) -> None:
     seen = []
     monkeypatch.setattr(
-        "edgeimg.prepare.preprocess._pillow_samples",
+        "edgeimg.prepare.pictures._pillow_samples",
         lambda picture: seen.append(picture.size) or np.zeros((*picture.size[::-1], 3), np.uint8),
     )
     feed(jpeg("RGB", size), planned(*target, resize=resize))
