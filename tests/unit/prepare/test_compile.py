@@ -393,9 +393,7 @@ def test_a_release_that_is_not_there_is_refused(edgeimg: Edgeimg) -> None:
         "--set", "accelerator={name: ethos-u65, release: '9.9'}",
     )  # fmt: skip
     assert told.status == 2
-    assert (
-        "accelerator ethos-u65 has no release 9.9. Releases of the catalogue: 2" in told.stderr
-    )
+    assert "accelerator ethos-u65 has no release 9.9. Releases of the catalogue: 2" in told.stderr
 
 
 def test_the_model_must_be_of_a_format_that_it_reads(
