@@ -13,6 +13,7 @@
 #include "output.h"
 #include "selftest.h"
 #include "session.h"
+#include "watchdog.h"
 
 namespace edge_infer {
 namespace {
@@ -71,12 +72,14 @@ bool Check(const Frame& frame, const Selftest& selftest, Session* session, LineW
 
 /// All frames, or with --benchmark the first good one.
 int RunFrames(const Arguments& arguments, const std::optional<Selftest>& selftest, Source* source,
-              Session* session, LineWriter* writer, const StopSignals& signals) {
+              Session* session, LineWriter* writer, const StopSignals& signals,
+              Watchdog* watchdog) {
   Frame frame;
   std::string line;
   bool broken = false;
   bool others = false;
   for (;;) {
+    watchdog->Feed();
     try {
       if (!source->Next(&frame)) break;
       if (arguments.benchmark) {
@@ -117,17 +120,20 @@ int Run(const Arguments& arguments) {
     throw ConfigError("no --input, and no source in the configuration");
   }
 
-  const StopSignals signals;
+  Watchdog watchdog;
+  const StopSignals signals(&watchdog);
   Timings timings;
   const double start = Now();
   Session session(config);
   timings.load_ms = Now() - start;
+  watchdog.Start();
 
   const auto source = OpenSource(inputs, config, session.RawFrameSize(), signals);
   LineWriter writer(arguments.output);
   std::optional<Selftest> selftest;
   if (!arguments.selftest.empty()) selftest.emplace(arguments.selftest, OutputSpecs(config));
-  const int status = RunFrames(arguments, selftest, source.get(), &session, &writer, signals);
+  const int status =
+      RunFrames(arguments, selftest, source.get(), &session, &writer, signals, &watchdog);
   if (arguments.benchmark) {
     Measure(&session, arguments.warm_up, arguments.iterations, signals, &timings);
     std::string line = BenchmarkJson(config, session.Delegated(), std::move(timings));

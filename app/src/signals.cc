@@ -13,7 +13,7 @@
 
 namespace edge_infer {
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(Watchdog* watchdog) : watchdog_(watchdog) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
@@ -33,8 +33,12 @@ bool StopSignals::Arrived() const {
 
 bool StopSignals::WaitForInput(int descriptor) const {
   std::array<pollfd, 2> entries{{{descriptor_, POLLIN, 0}, {descriptor, POLLIN, 0}}};
-  while (poll(entries.data(), entries.size(), -1) < 0) {
-    if (errno != EINTR) return true;  // let read() report it
+  for (;;) {
+    const int patience = watchdog_ == nullptr ? -1 : watchdog_->PatienceMs();
+    const int found = poll(entries.data(), entries.size(), patience);
+    if (watchdog_ != nullptr) watchdog_->Feed();
+    if (found > 0) break;
+    if (found < 0 && errno != EINTR) return true;  // let read() report it
   }
   return entries[0].revents == 0;
 }

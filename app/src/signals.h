@@ -1,5 +1,7 @@
 #pragma once
 
+#include "watchdog.h"
+
 namespace edge_infer {
 
 /// SIGTERM and SIGINT as something to ask for: they are blocked in all threads, so no system call
@@ -7,7 +9,8 @@ namespace edge_infer {
 /// ignored; writing then fails with EPIPE. Make it before any thread starts.
 class StopSignals {
  public:
-  StopSignals();
+  /// A wait feeds the watchdog.
+  explicit StopSignals(Watchdog* watchdog = nullptr);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
@@ -19,6 +22,7 @@ class StopSignals {
 
  private:
   int descriptor_;
+  Watchdog* watchdog_;
 };
 
 }  // namespace edge_infer
