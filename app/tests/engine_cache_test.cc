@@ -58,7 +58,8 @@ TEST_CASE("an engine is for one device, library, precision and model") {
   const EngineKey key = {"Orin 8.7", "tensorrt-10.16.2.10", "5c", "fp32"};
   CHECK(EngineFileName(key).find("tensorrt-10.16.2.10+Orin_8.7+fp32+") == 0);
   std::set<std::string> names = {EngineFileName(key)};
-  for (std::string EngineKey::*part :
+  using Part = std::string EngineKey::*;
+  for (const Part part :
        {&EngineKey::gpu, &EngineKey::library, &EngineKey::model_hash, &EngineKey::precision}) {
     EngineKey other = key;
     other.*part += "x";
