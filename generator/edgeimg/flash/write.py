@@ -234,7 +234,6 @@ class _Medium:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
-        self._buffer.close()
 
     def read(self, where: Range) -> Iterator[memoryview]:
         """The bytes of a range, in pieces that hold until the next one."""
