@@ -294,7 +294,7 @@ def _confirm(device: Device, how: How) -> None:
     if not how.interactive:
         if not certain:
             raise UserError(
-                f"({device.title}) is not removable",
+                f"is not removable ({device.title.removeprefix(device.path).strip(' ,')})",
                 place=device.path,
                 hint=f"To write it all the same: --not-removable {device.path} --yes.",
             )

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.conftest import Answer
 from tests.unit.flash.flashkit import MIB, loop, make_image, make_map, mounted, packed, sparse
 
+from edgeimg import process
+from edgeimg.cli.flash import How
 from edgeimg.flash import devices, ready
 
 Edgeimg = Callable[..., Answer]
@@ -80,7 +83,10 @@ def test_a_device_that_is_not_removable_is_named_twice(
     edgeimg: Edgeimg, image: Path, card: str
 ) -> None:
     said = refusal(edgeimg, image, "--device", card, "--yes")
-    assert f"is not removable. To write it all the same: --not-removable {card} --yes." in said
+    assert (
+        f"is not removable (33.6 MB). To write it all the same: --not-removable {card} --yes."
+        in said
+    )
     said = refusal(edgeimg, image, "--device", card, "--yes", "--not-removable", "/dev/sdz")
     assert f"--not-removable /dev/sdz: is not {card}" in said
     said = refusal(edgeimg, image, "--device", card, "--not-removable", card)
@@ -126,28 +132,32 @@ def test_a_loop_over_the_device(edgeimg: Edgeimg, image: Path, card: str) -> Non
         assert f"is in use: {other} is on it. Take that down first: sudo losetup -d {other}" in said
 
 
+def file_system(folder: Path) -> Path:
+    path = sparse(folder / "fs", 10)
+    subprocess.run(["mke2fs", "-q", path], check=True)
+    return path
+
+
 def test_a_partition(edgeimg: Edgeimg, image: Path, tmp_path: Path) -> None:
     backing = sparse(tmp_path / "card", 32)
-    entry = struct.pack("<B3sB3sII", 0, b"", 0x83, b"", 2048, 20480)
     with backing.open("r+b") as file:
-        file.seek(446)
-        file.write(entry.ljust(64, b"\0") + b"\x55\xaa")
-    with loop(backing, "--partscan") as device:
+        file.seek(MIB)
+        file.write(file_system(tmp_path).read_bytes())
+    with loop(backing) as device:
         part = Path(f"{device}p1")
-        made = part.exists()
-        number = Path(f"/sys/block/{Path(device).name}/{part.name}/dev")
-        if not made and number.exists():
-            major, minor = map(int, number.read_text().split(":"))
-            os.mknod(part, 0o600 | 0o060000, os.makedev(major, minor))
+        # Not every kernel reads the partitions of a loop device; each can be told of one.
+        subprocess.run(["addpart", device, "1", "2048", "20480"], check=True)
         try:
             if not part.exists():
-                pytest.skip("the kernel shows no partitions of a loop device here")
+                pytest.skip("no node is made for a partition here")
             words = ("--device", part, "--yes", "--not-removable", part)
             said = refusal(edgeimg, image, *words)
             assert f"is a partition, on {device}, and no disk. Name the whole disk" in said
+            with mounted(tmp_path / "mnt", part):
+                words = ("--device", device, "--yes", "--not-removable", device)
+                assert f"is mounted at {tmp_path}/mnt" in refusal(edgeimg, image, *words)
         finally:
-            if not made:
-                part.unlink(missing_ok=True)
+            subprocess.run(["delpart", device, "1"], check=True)
 
 
 def test_what_is_too_small_or_read_only(edgeimg: Edgeimg, image: Path, tmp_path: Path) -> None:
@@ -234,6 +244,57 @@ def test_who_may_not_write_is_told_the_command(
     command = said.partition("Run it as root: ")[2]
     assert command.startswith(f"sudo {sys.executable} -P -B -m edgeimg flash --device {card} --yes")
     assert command.endswith(f"--bmap {image}.bmap {image}\n")
+
+
+def test_root_does_what_is_left(
+    edgeimg: Edgeimg,
+    image: Path,
+    card: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """sudo itself is left out: what it would run is run."""
+    became: list[str] = []
+
+    def become(words: list[str], **_: object) -> None:
+        became.extend(words)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(ready, "may_write", lambda device: False)
+    monkeypatch.setattr(process, "become", become)
+    monkeypatch.setattr(How, "interactive", True)
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{card}\n"))
+    edgeimg("flash", image, "--device", card, "--board", "rock-5b")
+    assert became[0] == "sudo" and not any((tmp_path / "card").read_bytes())
+    done = subprocess.run(became[1:], capture_output=True, text=True, check=True, cwd="/")
+    assert "1500000 baud" in done.stdout
+    assert (tmp_path / "card").read_bytes()[: 24 * MIB] == image.read_bytes()
+    again = [word if word != "--sequence" else "--verbose" for word in became[1:]]
+    del again[again.index("--verbose") + 1]
+    other = subprocess.run([*again, "--sequence", "1"], capture_output=True, text=True, check=False)
+    assert "is another medium than the one that was looked at; nothing was written" in other.stderr
+
+
+@pytest.mark.parametrize(("answer", "status"), [("right", 0), ("/dev/sdz", 2), ("", 2)])
+def test_of_the_removable_ones_one_is_chosen(
+    edgeimg: Edgeimg,
+    image: Path,
+    card: str,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    status: int,
+) -> None:
+    known = [replace(one, removable=one.path == card) for one in devices.devices()]
+    monkeypatch.setattr(devices, "devices", lambda: tuple(known))
+    told = edgeimg("flash", image)
+    assert told.status == 2
+    assert f"no device is named. Name it: edgeimg flash --device {card} --yes." in told.stderr
+    monkeypatch.setattr(How, "interactive", True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{card if answer == 'right' else answer}\n"))
+    told = edgeimg("flash", image)
+    assert told.status == status
+    assert f"{card}, 33.6 MB: everything on it is lost. Type its path" in told.stderr
 
 
 class Terminal:
