@@ -37,14 +37,12 @@ class What:
 
     Attributes:
         path: the image.
-        built: whether a build made it, and the user did not name it.
-        name: what the files of a build begin with.
+        recipe: the recipe of Yocto's that made it and what lies beside it; or empty.
         board: the board, if one is known.
     """
 
     path: Path
-    built: bool
-    name: str
+    recipe: str
     catalog: Catalog
     board: Entry[Board] | None
 
@@ -112,6 +110,7 @@ def flash(
 ) -> None:
     """Write the image to a card and verify it, or flash the board over USB."""
     from edgeimg.cli.flash_usb import over_usb
+    from edgeimg.manifest.select import FILE_NAME, find_product
 
     how = How(
         device=device,
@@ -126,6 +125,11 @@ def flash(
     if listed:
         _list(output)
         return
+    if image is None and file is None and board is None and find_product() is None:
+        raise UserError(
+            f"no image is named, and there is no {FILE_NAME} here or above",
+            hint="Name the image's file; `edgeimg flash --list` shows the devices.",
+        )
     if image is None:
         what = _built(file, board, model, builder, settings, project)
     else:
@@ -143,13 +147,7 @@ def _named(image: Path, board: str | None) -> What:
 
     catalog = Catalog()
     entry = catalog.entry("board", board, Board, place="--board") if board else None
-    return What(
-        path=image,
-        built=False,
-        name=image.name.partition(".")[0],
-        catalog=catalog,
-        board=entry,
-    )
+    return What(path=image, recipe="", catalog=catalog, board=entry)
 
 
 def _built(
@@ -180,8 +178,8 @@ def _built(
         raise UserError("no image there", place=shown(made.disk), hint="Run `edgeimg build` first.")
     catalog = Catalog(catalog_folders(chosen.product, chosen.source))
     entry = catalog.entry("board", chosen.product.board, Board, base=chosen.folder)
-    name = image_name(plan) if plan.yocto else plan.product
-    return What(path=path, built=True, name=name, catalog=catalog, board=entry)
+    recipe = image_name(plan) if plan.yocto else ""
+    return What(path=path, recipe=recipe, catalog=catalog, board=entry)
 
 
 def _list(output: Format) -> None:
@@ -196,7 +194,7 @@ def _list(output: Format) -> None:
 def _table(known: Sequence[Device]) -> None:
     from edgeimg.flash.devices import human
 
-    disks = [one for one in known if one.kind in ("disk", "loop") and (one.size or one.removable)]
+    disks = [one for one in known if one.kind == "disk" and (one.size or one.removable)]
     rows = [
         [
             one.path,

@@ -83,7 +83,7 @@ def _files(what: What, how: How, flasher: Flasher, usb: UsbFlash) -> dict[str, P
                 hint=did_you_mean(word, sorted(flasher.words)),
             )
         named[word] = Path(path).expanduser()
-    if not what.built:
+    if not what.recipe:
         named.setdefault("image", what.path)
     missing = [
         UserError(f"no {word} is named: {where}", hint=f"Name it: --with {word}=FILE.")
@@ -100,7 +100,7 @@ def _files(what: What, how: How, flasher: Flasher, usb: UsbFlash) -> dict[str, P
     wanted = usb.model_copy(
         update={"files": {word: one for word, one in usb.files.items() if word not in named}}
     )
-    return {**find_files(wanted, flasher, what.path.absolute().parent, what.name), **named}
+    return {**find_files(wanted, flasher, what.path.absolute().parent, what.recipe), **named}
 
 
 def _confirm(board: str, usb: UsbFlash, how: How) -> None:

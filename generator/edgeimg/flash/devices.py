@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from edgeimg.errors import UserError
-from edgeimg.flash.uses import uses
+from edgeimg.flash.uses import MOUNTED, uses
 from edgeimg.process import run
 
-COLUMNS = "NAME,PATH,TYPE,SIZE,RM,RO,VENDOR,MODEL,SERIAL,TRAN,MAJ:MIN,FSTYPE"
+COLUMNS = "NAME,PATH,TYPE,SIZE,RM,RO,VENDOR,MODEL,SERIAL,TRAN,MAJ:MIN"
 DISKS = ("disk", "loop")
 
 
@@ -122,7 +123,8 @@ def parse(
         backing: the files of loop devices, by the loop's path.
         sys: /sys.
     """
-    nodes: list[dict[str, Any]] = json.loads(text)["blockdevices"]
+    # Without any device some versions print nothing.
+    nodes: list[dict[str, Any]] = json.loads(text)["blockdevices"] if text.strip() else []
     found: dict[str, Device] = {}
     for node in nodes:
         top = _device(node, used, sys)
@@ -219,9 +221,10 @@ def _refused(
         return f"is of the kind {node['type']} and no disk", "Name a disk."
     if holds := _system(node, used):
         some = ", ".join(holds[:4]) + (" ..." if len(holds) > 4 else "")
-        if any(not name.startswith("mounted at ") for name in holds):
+        if any(not name.startswith(MOUNTED) for name in holds):
             return f"is in use by this system: {some}", "Name another device."
-        return f"is {some}", f"Unmount it first: sudo umount {holds[0].removeprefix('mounted at ')}"
+        folders = shlex.join(name.removeprefix(MOUNTED) for name in holds)
+        return f"is {some}", f"Unmount it first: sudo umount {folders}"
     for one in every[1:]:
         if str(one["type"]) != "part":
             return (

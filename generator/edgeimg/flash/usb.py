@@ -106,7 +106,7 @@ def find_files(usb: UsbFlash, flasher: Flasher, images: Path, image: str) -> dic
 
     Args:
         images: the folder that they lie in.
-        image: what `{image}` stands for.
+        image: what `{image}` stands for; the name of the image's recipe.
 
     Raises:
         UserError: one is missing.
@@ -119,7 +119,7 @@ def find_files(usb: UsbFlash, flasher: Flasher, images: Path, image: str) -> dic
             raise UserError(
                 f"no {pattern} there, which {flasher.name} needs",
                 place=shown(images),
-                hint=f"`edgeimg build` makes it, or name it: --with {word}=FILE.",
+                hint=f"A build of the yocto builder makes it; or name it: --with {word}=FILE.",
             )
         found[word] = paths[0]
     return found

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeimg.events import Event, Progress
+from edgeimg.flash.devices import devices
 
 MIB = 1 << 20
 
@@ -50,12 +51,15 @@ def loop(backing: Path, *options: str) -> Iterator[str]:
         made = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as problem:
         pytest.skip(f"no losetup here: {problem}")
-    if made.returncode != 0 or not Path(made.stdout.strip()).is_block_device():
+    if made.returncode != 0:
         pytest.skip(f"no loop devices here: {made.stderr.strip()}")
+    device = made.stdout.strip()
     try:
-        yield made.stdout.strip()
+        if not Path(device).is_block_device() or device not in {one.path for one in devices()}:
+            pytest.skip(f"no node, or no entry of lsblk's, for {device}")
+        yield device
     finally:
-        subprocess.run(["losetup", "--detach", made.stdout.strip()], check=True)
+        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 @contextmanager

@@ -230,6 +230,7 @@ def test_nothing_is_built(
     edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    assert "no image is named, and there is no edgeimg.yaml" in refusal(edgeimg)
     answer = edgeimg("flash", "--board", "qemu-arm64", "--device", "/dev/null")
     assert answer.status == 2
     assert "digits.img: no image there. Run `edgeimg build` first." in answer.stderr

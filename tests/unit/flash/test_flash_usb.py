@@ -272,6 +272,7 @@ def test_initrd_flash_as_another_user_is_told_the_command(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("--usb", "--board", "qemu-arm64"), "qemu-arm64 is not flashed over USB"),
         (("--usb",), "--usb: needs a board. Name it with --board."),
         (("--usb", "--board", "beagleplay"), "beagleplay is not flashed over USB"),
         (("--usb", "--board", "rock-5b", "--with", "x"), "--with x: is not WORD=FILE"),
