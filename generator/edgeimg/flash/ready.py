@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,18 @@ def check_size(device: Device, image: ImageFile, block_map: BlockMap) -> None:
             f"({human(block_map.size)})",
             place=device.path,
             hint="Take a larger one.",
+        )
+
+
+def check_programs() -> None:
+    """Before anybody is asked anything.
+
+    Raises:
+        UserError: what writes is missing.
+    """
+    if shutil.which("bmaptool") is None:
+        raise UserError(
+            "the program 'bmaptool' is missing", hint="It is Debian's package bmap-tools."
         )
 
 

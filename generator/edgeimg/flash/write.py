@@ -23,6 +23,9 @@ CHUNK = 4 << 20
 FLUSH_BUFFERS = 0x1261  # BLKFLSBUF of linux/fs.h
 SAID = re.compile(r"(?:bmaptool: )?ERROR: (.*)")
 WROTE = re.compile(r"wrote (\d+) blocks out of (\d+)")
+# It says so before the first block.
+BEGINS = "bmaptool: info: copying image"
+INFORMS = re.compile(r"bmaptool: (?:info|debug):")
 NOISE = re.compile(r"debug: (?:queueing|the reader)")
 
 
@@ -101,8 +104,11 @@ def write(image: ImageFile, block_map: BlockMap, device: Path, report: Report) -
 
 def _failure(done: Completed, image: ImageFile, block_map: BlockMap, device: Path) -> EdgeimgError:
     """What bmaptool's failure is for the user."""
-    text = " ".join((done.stderr + done.stdout).split())
-    began = WROTE.search(done.stderr + done.stdout) is not None
+    lines = (done.stderr + done.stdout).splitlines()
+    began = any(BEGINS in line for line in lines)
+    text = " ".join(line for line in lines if not INFORMS.search(line))
+    for path in (image.path, block_map.path):  # a name may hold any of the words
+        text = text.replace(str(path), "")
     after = half(device) if began else f"nothing was written to {device}"
     if gone(device):
         return UserError(
@@ -120,7 +126,7 @@ def _failure(done: Completed, image: ImageFile, block_map: BlockMap, device: Pat
     error = InternalError(
         f"bmaptool {how}{f': {said[-1]}' if said else ''}", place=str(device), hint=f"{after}."
     )
-    error.add_note("\n".join(text for text in done.stderr.splitlines()[-12:]))
+    error.add_note("\n".join(done.stderr.splitlines()[-12:]))
     return error
 
 
