@@ -23,6 +23,7 @@ CHUNK = 4 << 20
 FLUSH_BUFFERS = 0x1261  # BLKFLSBUF of linux/fs.h
 SAID = re.compile(r"(?:bmaptool: )?ERROR: (.*)")
 WROTE = re.compile(r"wrote (\d+) blocks out of (\d+)")
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # It says so before the first block.
 BEGINS = "bmaptool: info: copying image"
 INFORMS = re.compile(r"bmaptool: (?:info|debug):")
@@ -104,7 +105,7 @@ def write(image: ImageFile, block_map: BlockMap, device: Path, report: Report) -
 
 def _failure(done: Completed, image: ImageFile, block_map: BlockMap, device: Path) -> EdgeimgError:
     """What bmaptool's failure is for the user."""
-    lines = (done.stderr + done.stdout).splitlines()
+    lines = COLOR.sub("", done.stderr + done.stdout).splitlines()
     began = any(BEGINS in line for line in lines)
     text = " ".join(line for line in lines if not INFORMS.search(line))
     for path in (image.path, block_map.path):  # a name may hold any of the words
@@ -121,12 +122,14 @@ def _failure(done: Completed, image: ImageFile, block_map: BlockMap, device: Pat
             place = str(device) if "device" in message else shown(image.path)
             words = message.format(bmap=shown(block_map.path))
             return UserError(words, place=place, hint=f"{hint} {after}.")
-    said = [found[1] for line in done.stderr.splitlines() if (found := SAID.search(line))]
+    said = [found[1] for line in lines if (found := SAID.search(line))]
     how = f"ended with status {done.status}" if done.status > 0 else "was killed"
     error = InternalError(
-        f"bmaptool {how}{f': {said[-1]}' if said else ''}", place=str(device), hint=f"{after}."
+        f"bmaptool {how}{f': {said[-1]}' if said else ''}",
+        place=str(device),
+        hint=f"{after[0].upper()}{after[1:]}.",
     )
-    error.add_note("\n".join(done.stderr.splitlines()[-12:]))
+    error.add_note("\n".join(lines[-12:]))
     return error
 
 

@@ -153,6 +153,18 @@ def test_a_cut_off_image(
         write(open_image(cut), block_map, target[0], silent)
 
 
+def test_a_signature_that_cannot_be_checked(
+    image: ImageFile, tmp_path: Path, target: tuple[Path, Path]
+) -> None:
+    """Whatever bmaptool refuses itself: its own words, and that nothing was written."""
+    named = tmp_path / "a.bmap"
+    named.write_bytes(image.path.with_name("a.img.bmap").read_bytes())
+    named.with_name("a.bmap.asc").write_text("no signature")
+    with pytest.raises(InternalError, match=r"(?i)status 1: .*sig.*\. Nothing was written to"):
+        write(image, read_bmap(named), target[0], silent)
+    assert not any(target[1].read_bytes())
+
+
 def test_who_else_has_the_device(tmp_path: Path) -> None:
     with loop(sparse(tmp_path / "card", 8)) as device:
         with held(Path(device)):
