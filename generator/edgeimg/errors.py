@@ -50,6 +50,12 @@ class VerdictError(EdgeimgError):
     """The image was built and it does not answer right."""
 
 
+class Stopped(EdgeimgError):
+    """The user stopped it, and something is left half done: what, and what to do."""
+
+    exit_status = 130
+
+
 class UserErrors(UserError):
     """All the errors of one input at once, each a line of its own."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import selectors
 import shlex
 import signal
@@ -51,6 +52,7 @@ def run(
     on_line: Callable[[str], None] | None = None,
     on_tick: Callable[[], None] | None = None,
     on_stop: Callable[[int], None] | None = None,
+    returns: bool = False,
     error: type[EdgeimgError] = InternalError,
 ) -> Completed:
     """Run a program to its end.
@@ -65,6 +67,7 @@ def run(
         on_tick: called ten times a second, or oftener, while it runs.
         on_stop: called with its process id when the wait for it ends before it does, for
             what takes more than a signal to its group to end.
+        returns: whether a carriage return ends a line too, as in bars that draw over themselves.
         error: the kind of error that a failure is.
 
     Raises:
@@ -79,7 +82,9 @@ def run(
             args, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             try:
-                stdout, stderr, in_time = _collect(process, timeout, on_line, on_tick)
+                stdout, stderr, in_time = _collect(
+                    process, timeout, _Lines(on_line, returns), _Lines(on_line, returns), on_tick
+                )
             except BaseException:
                 if on_stop is not None:
                     on_stop(process.pid)
@@ -176,7 +181,9 @@ def _ending(status: int) -> str:
 class _Lines:
     """The text of one pipe: kept as a whole, and handed on line by line."""
 
-    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+    def __init__(self, on_line: Callable[[str], None] | None, returns: bool) -> None:
+        # A return at the very end may be half of a line's end.
+        self._end = re.compile(r"\r?\n|\r(?=[^\n])" if returns else r"\n")
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._on_line = on_line
         self._rest = ""
@@ -187,7 +194,7 @@ class _Lines:
         self._parts.append(text)
         if self._on_line is None:
             return
-        *lines, self._rest = (self._rest + text).split("\n")
+        *lines, self._rest = self._end.split(self._rest + text)
         if final and self._rest:
             lines.append(self._rest)
             self._rest = ""
@@ -202,13 +209,13 @@ class _Lines:
 def _collect(
     process: subprocess.Popen[bytes],
     timeout: float | None,
-    on_line: Callable[[str], None] | None,
+    stdout: _Lines,
+    stderr: _Lines,
     on_tick: Callable[[], None] | None,
 ) -> tuple[str, str, bool]:
     """Standard output, standard error, and whether the program ended in time."""
     deadline = None if timeout is None else time.monotonic() + timeout
     assert process.stdout is not None and process.stderr is not None
-    stdout, stderr = _Lines(on_line), _Lines(on_line)
     in_time = True
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, stdout)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bench import flash
 from tests.catalogue import yocto_boards
 from tests.upstream.products import product
 
@@ -119,6 +120,8 @@ def main(arguments: Sequence[str]) -> None:
         for boot, limit in (("kernel", "1.8 s"), ("disk", "2.6 s")):
             seconds = first_inference(folder, cache, boot)
             show(f"QEMU's start to first inference, {boot} boot", limit, f"{seconds:.2f} s")
+        over, rest = flash.measure()
+        show("`edgeimg flash`: writing, over bmaptool", "2 %", f"{over}; {rest}")
         if os.environ.get("EDGEIMG_BUILDROOT"):
             buildroot(Path(name) / "buildroot", cache)
 

@@ -22,6 +22,7 @@ ORDER = [
     "cli",
     "verify",
     "guest",
+    "flash",
     "builders",
     "render",
     "prepare",

@@ -22,6 +22,9 @@ class Builder(Protocol):
     def build(self, plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
         """Builds the emitted project in `folder`."""
 
+    def image(self, plan: Plan, folder: Path) -> Image:
+        """What a build in `folder` has made; its files may be missing."""
+
     def command(self, folder: Path) -> str:
         """What builds the emitted project without edgeimg."""
 

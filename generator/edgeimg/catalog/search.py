@@ -2,7 +2,7 @@
 
 A folder of one's own (`catalogs:`, then `EDGEIMG_PATH`) has the same shape as
 the shipped data and wins by name: `boards/`, `models/`, `catalog/runtimes/`,
-`catalog/features/`, `catalog/accelerators/`, `catalog/operators/`.
+`catalog/features/`, `catalog/accelerators/`, `catalog/operators/`, `catalog/flashers/`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ PATTERNS = {
     "runtime": ("catalog/runtimes/{name}.yaml",),
     "feature": ("catalog/features/{name}.yaml",),
     "accelerator": ("catalog/accelerators/{name}.yaml",),
+    "flasher": ("catalog/flashers/{name}.yaml",),
     "operators": ("catalog/operators/{name}.yaml",),
 }
 

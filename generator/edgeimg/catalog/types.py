@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from edgeimg.manifest.base import (
     NAME_PATTERN,
@@ -26,6 +26,20 @@ from edgeimg.manifest.base import (
     YoctoConf,
 )
 from edgeimg.manifest.product import Option
+
+# What its texts name in braces is filled in.
+WORDS = re.compile(r"\{([a-z][a-z0-9-]*)\}")
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"'{pattern[:60]}' is no pattern: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[Text, AfterValidator(_compiles)]
 
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -399,3 +413,46 @@ class YoctoCatalog(Manifest):
     layers: tuple[Name, ...] = Field(description="In every build.")
     conf: YoctoConf = Field(description="Lines of every local.conf.")
     repositories: dict[Name, YoctoRepository] = Field(description="`bitbake` is one of them.")
+
+
+class FlasherFailure(Manifest):
+    """What a line of a vendor's tool means."""
+
+    says: Pattern = Field(description="Pattern of its line.")
+    means: Text
+    next: Text = Field(description="What to do, as a sentence.")
+
+
+class Flasher(Manifest):
+    """A vendor's tool that flashes boards over USB; data of `catalog/flashers/`."""
+
+    version: Version
+    name: Name
+    summary: Text
+    programs: dict[Word, Text] = Field(
+        min_length=1, description="What it needs, and the Debian package or other place of each."
+    )
+    root: bool = Field(default=False, description="Whether it runs as root.")
+    rights: Text = Field(description="How an ordinary user may reach the board, as a sentence.")
+    unpack: Name | None = Field(
+        default=None, description="The file that is an archive; the steps run in what it holds."
+    )
+    raw: tuple[Name, ...] = Field(
+        default=(), description="The files that it takes unpacked only, such as `image`."
+    )
+    steps: tuple[tuple[Text, ...], ...] = Field(
+        min_length=1, description="Its commands; a word in braces is a file."
+    )
+    progress: Pattern | None = Field(
+        default=None, description="Pattern of a line whose first group is the percentage done."
+    )
+    minutes: int = Field(gt=0, le=600, description="How long one step may take.")
+    failures: tuple[FlasherFailure, ...] = ()
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+    @property
+    def words(self) -> set[str]:
+        """The files that its steps name."""
+        named = {word for step in self.steps for one in step for word in WORDS.findall(one)}
+        return named | ({self.unpack} if self.unpack else set())

@@ -209,7 +209,6 @@ class YoctoBoard(Manifest):
     deploy: InsidePath = Field(
         default="tmp/deploy", description="Where BitBake deploys, below the build folder."
     )
-    flash: Text = Field(description="How the artefact comes onto the board.")
     series: dict[
         Name,
         Annotated[
@@ -236,6 +235,49 @@ class BoardBuilders(Manifest):
     )
 
 
+# As the kernel shows them: vendor and product.
+UsbId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]
+
+
+class UsbFlash(Manifest):
+    """How a vendor's tool flashes the board over USB."""
+
+    tool: Name = Field(description="A name of `catalog/flashers/`.")
+    medium: Text = Field(description="What is written, such as `its eMMC`.")
+    ids: tuple[UsbId, ...] = Field(
+        min_length=1, description="`vendor:product` on USB when it waits to be flashed."
+    )
+    recovery: Text = Field(description="How it is brought to wait, as a sentence.")
+    files: dict[Name, Artefact] = Field(
+        default_factory=dict, description="The tool's files that a build makes, by their word."
+    )
+    given: dict[Name, Text] = Field(
+        default_factory=dict,
+        description="The tool's files that no build makes, and where each is found: the user "
+        "names it, `--with WORD=FILE`.",
+    )
+    after: Text = Field(description="What is to be done afterwards, as a sentence.")
+    source: Text = Field(description="Where this is known from.")
+    checked: Text = Field(description="When and how it was checked.")
+
+
+class BoardFlash(Manifest):
+    """How an image comes onto the board."""
+
+    card: Text | None = Field(
+        default=None,
+        description="What is done with the written card, as a sentence; absent: the board's image "
+        "is no copy of a medium.",
+    )
+    usb: UsbFlash | None = Field(default=None, description="Over USB, by a vendor's tool.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> BoardFlash:
+        if self.card is None and self.usb is None:
+            raise ValueError("names no way: `card`, `usb` or both")
+        return self
+
+
 class Board(Manifest):
     """Hardware, or a QEMU machine."""
 
@@ -258,6 +300,9 @@ class Board(Manifest):
     )
     default_builder: Name = Field(default="debian", description="The builder when none is named.")
     qemu: Qemu | None = Field(default=None, description="The QEMU machine; absent for hardware.")
+    flash: BoardFlash | None = Field(
+        default=None, description="How an image comes onto the board; absent: it boots in QEMU."
+    )
     builders: BoardBuilders = Field(description="Which builder serves the board, and how.")
 
     @model_validator(mode="after")

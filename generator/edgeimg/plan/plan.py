@@ -253,6 +253,15 @@ class PlannedRepository:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlashWay:
+    """A way without edgeimg: what is done first, commands, what is done then."""
+
+    before: str
+    commands: tuple[str, ...] = ()
+    after: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class YoctoPlan:
     """What the yocto builder configures.
 
@@ -272,7 +281,7 @@ class YoctoPlan:
         golden: the expected outputs are a package, for a test on the device.
         artefacts: names in the folder of images, with `*` and `{image}`.
         deploy: where BitBake deploys, below the build folder.
-        flash: how the artefact comes onto the board.
+        flash: the ways in which the artefacts come onto the board.
         maintainer: of the emitted layer, with an address.
     """
 
@@ -294,7 +303,7 @@ class YoctoPlan:
     golden: bool
     artefacts: tuple[str, ...]
     deploy: str
-    flash: str
+    flash: tuple[FlashWay, ...]
     maintainer: str
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgeimg.catalog.accelerators import AcceleratorYocto
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Feature, YoctoCatalog, YoctoLayer
+from edgeimg.catalog.types import WORDS, Feature, Flasher, YoctoCatalog, YoctoLayer
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.manifest.board import Unsupported, YoctoBoard, YoctoBoardSeries
@@ -15,6 +15,7 @@ from edgeimg.manifest.load import is_file, shown, user_path
 from edgeimg.manifest.product import Product
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.plan import (
+    FlashWay,
     PlannedAccelerator,
     PlannedRepository,
     PlannedRuntime,
@@ -119,10 +120,35 @@ def plan_yocto(
         golden=product.yocto.golden,
         artefacts=(*serves.artefacts, *of_series.artefacts),
         deploy=serves.deploy,
-        flash=serves.flash,
+        flash=_flashed(chosen, (*serves.artefacts, *of_series.artefacts)),
         maintainer=product.yocto.maintainer
         or f"whoever keeps {product.name} <maintainers@{product.name}.example>",
     )
+
+
+def _flashed(chosen: Chosen, artefacts: tuple[str, ...]) -> tuple[FlashWay, ...]:
+    """How the artefacts come onto the board without edgeimg, a way each."""
+    flash = chosen.board.flash
+    if flash is None:
+        return (FlashWay(before="Nothing is flashed; runqemu starts it."),)
+    ways = []
+    disk = next((one for one in artefacts if not one.endswith(".bmap")), "IMAGE")
+    if flash.card is not None:
+        copy = f"bmaptool copy {disk} /dev/sdX"
+        ways.append(FlashWay(before="Onto a card:", commands=(copy,), after=flash.card))
+    if (usb := flash.usb) is not None:
+        place = chosen.entry.place("flash", "usb", "tool")
+        _, tool = chosen.catalog.load("flasher", usb.tool, Flasher, place=place)
+        files = {**{name: name.upper() for name in usb.given}, **usb.files}
+        steps = tuple(
+            WORDS.sub(lambda found: files.get(found[1], found[0]), " ".join(step))
+            for step in tool.steps
+        )
+        if tool.unpack:
+            steps = (f"tar -xf {files.get(tool.unpack, disk)}", *steps)
+        before = f"To {usb.medium}, over USB. {usb.recovery} Then:"
+        ways.append(FlashWay(before=before, commands=steps, after=usb.after))
+    return tuple(ways)
 
 
 def _with_layers(catalog: YoctoCatalog, layers: Iterable[str]) -> tuple[str, ...]:

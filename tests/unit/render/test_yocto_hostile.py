@@ -36,7 +36,7 @@ def _board(folder: Path) -> Path:
     board = yaml.safe_load((data("boards") / "raspberrypi5.yaml").read_text())
     yocto = board["builders"]["yocto"]
     board |= {"name": "mine", "summary": EVIL}
-    yocto["flash"] = EVIL
+    board["flash"] = {"card": EVIL}
     yocto["conf"] = {"FROM_BOARD": f"${{MACHINE}} {EVIL}", "FROM_BOARD:append": " ${@1+1}"}
     yocto["licenses"] = {"X-EULA": {"where": EVIL, "conf": {"FROM_LICENCE": CALL}}}
     file = folder / "mine.yaml"

@@ -1,7 +1,7 @@
 """The buildroot builder: an external tree for Buildroot, and its build."""
 
-from edgeimg.builders.buildroot.drive import build, command, configure
+from edgeimg.builders.buildroot.drive import build, command, configure, image
 from edgeimg.builders.buildroot.menu import open_menu
 from edgeimg.builders.buildroot.render import render
 
-__all__ = ["build", "command", "configure", "open_menu", "render"]
+__all__ = ["build", "command", "configure", "image", "open_menu", "render"]

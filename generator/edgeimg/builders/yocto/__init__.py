@@ -1,6 +1,7 @@
 """The yocto builder: a layer with a kas file, and its build."""
 
+from edgeimg.builders.yocto.artefacts import image
 from edgeimg.builders.yocto.drive import build, command, dry_run, shell
 from edgeimg.builders.yocto.render import render
 
-__all__ = ["build", "command", "dry_run", "render", "shell"]
+__all__ = ["build", "command", "dry_run", "image", "render", "shell"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from edgeimg.builders.image import Image
 from edgeimg.builders.yocto.render import image_name
 from edgeimg.cache import write_atomic
-from edgeimg.errors import InternalError
+from edgeimg.errors import InternalError, UserError
 from edgeimg.manifest.load import shown
 from edgeimg.plan.plan import Plan
 
@@ -59,7 +59,28 @@ def collect(plan: Plan, folder: Path) -> Image:
     write_atomic(fresh / "image.json", f"{json.dumps(about, indent=2)}\n".encode())
     shutil.rmtree(images, ignore_errors=True)
     fresh.rename(images)
-    main = images / found[0].name
+    return _image(images, [path.name for path in found])
+
+
+def image(plan: Plan, folder: Path) -> Image:
+    """The artefacts that a build in `folder` has handed out, the disk image first.
+
+    Raises:
+        UserError: there is none.
+    """
+    assert plan.yocto is not None
+    images = folder / "build" / "images"
+    patterns = [one.format(image=image_name(plan)) for one in plan.yocto.artefacts]
+    found = [path.name for pattern in patterns for path in sorted(images.glob(pattern))]
+    if not found:
+        raise UserError(
+            f"no {patterns[0]} there", place=shown(images), hint="Run `edgeimg build` first."
+        )
+    return _image(images, list(dict.fromkeys(found)))
+
+
+def _image(images: Path, names: list[str]) -> Image:
+    main = images / next((one for one in names if not one.endswith(".bmap")), names[0])
     return Image(
         disk=main,
         compressed=main,
@@ -67,7 +88,7 @@ def collect(plan: Plan, folder: Path) -> Image:
         initrd=None,
         root=None,
         cmdline="",
-        shown=tuple((_what(path.name), images / path.name) for path in found),
+        shown=tuple((_what(name), images / name) for name in names),
     )
 
 

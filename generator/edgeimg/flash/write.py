@@ -1,0 +1,263 @@
+"""Writes an image through bmaptool, then reads back what was written."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import mmap
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edgeimg.errors import EdgeimgError, InternalError, Stopped, UserError
+from edgeimg.events import Log, Progress, Report, Step
+from edgeimg.flash.bmap import BlockMap, Range
+from edgeimg.flash.image import ImageFile
+from edgeimg.manifest.load import shown
+from edgeimg.process import Completed, run
+
+CHUNK = 4 << 20
+FLUSH_BUFFERS = 0x1261  # BLKFLSBUF of linux/fs.h
+SAID = re.compile(r"(?:bmaptool: )?ERROR: (.*)")
+WROTE = re.compile(r"wrote (\d+) blocks out of (\d+)")
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
+# It says so before the first block.
+BEGINS = "bmaptool: info: copying image"
+INFORMS = re.compile(r"bmaptool: (?:info|debug):")
+NOISE = re.compile(r"debug: (?:queueing|the reader)")
+
+
+@contextmanager
+def held(device: Path) -> Iterator[None]:
+    """Keeps udev, and with it a desktop's automount, away from a device.
+
+    See https://systemd.io/BLOCK_DEVICE_LOCKING/. The lock is the kernel's: it ends with us.
+
+    Raises:
+        UserError: somebody else holds it, or it is in use where we do not see it.
+    """
+    try:
+        file = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unreadable(device, error) from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if device.is_block_device():
+                # A mount in another namespace, a pool of ZFS: the kernel knows them all.
+                os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.EWOULDBLOCK):
+                raise _unreadable(device, error) from None
+            raise UserError(
+                "is in use",
+                place=str(device),
+                hint="Another program or container has it: end that, or name another device.",
+            ) from None
+        yield
+    finally:
+        os.close(file)
+
+
+def _unreadable(device: Path, error: OSError) -> UserError:
+    text = (error.strerror or "cannot be opened").lower()
+    return UserError(f"cannot be opened: {text}", place=str(device), hint="See `lsblk`.")
+
+
+def half(device: Path) -> str:
+    """What an ending in the middle leaves behind."""
+    return f"{device} now holds a part of the image and does not boot; flash it again"
+
+
+def write(image: ImageFile, block_map: BlockMap, device: Path, report: Report) -> None:
+    """Writes the mapped ranges; what bmaptool reads is checked against the map as it goes.
+
+    Raises:
+        Stopped: the user stopped it.
+        UserError: the image does not fit its map, the device failed or went away.
+        InternalError: bmaptool failed otherwise.
+    """
+    total = block_map.mapped >> 20
+    report(Step(name="write", detail=f"{total} MiB to {device}"))
+
+    def on_line(line: str) -> None:
+        if wrote := WROTE.search(line):
+            done = total * int(wrote[1]) // max(1, int(wrote[2]))
+            report(Progress(name="write", done=done, total=total, detail="MiB"))
+        elif not NOISE.search(line):
+            report(Log(line=line))
+
+    try:
+        # Its bar is for terminals only; what it logs for debugging says the same.
+        done = run(
+            ["bmaptool", "--debug", "copy", "--bmap", block_map.path, image.path, device],
+            check=False,
+            on_line=on_line,
+        )
+    except KeyboardInterrupt:
+        raise Stopped("stopped while it wrote", hint=f"{half(device)}.") from None
+    if done.status != 0:
+        raise _failure(done, image, block_map, device)
+
+
+def _failure(done: Completed, image: ImageFile, block_map: BlockMap, device: Path) -> EdgeimgError:
+    """What bmaptool's failure is for the user."""
+    lines = COLOR.sub("", done.stderr + done.stdout).splitlines()
+    began = any(BEGINS in line for line in lines)
+    text = " ".join(line for line in lines if not INFORMS.search(line))
+    for path in (image.path, block_map.path):  # a name may hold any of the words
+        text = text.replace(str(path), "")
+    after = half(device) if began else f"nothing was written to {device}"
+    if gone(device):
+        return UserError(
+            "went away while it was written",
+            place=str(device),
+            hint=f"Look at cable, reader and power; {after}.",
+        )
+    for pattern, message, hint in KNOWN:
+        if re.search(pattern, text):
+            place = str(device) if "device" in message else shown(image.path)
+            words = message.format(bmap=shown(block_map.path))
+            return UserError(words, place=place, hint=f"{hint} {after}.")
+    said = [found[1] for line in lines if (found := SAID.search(line))]
+    how = f"ended with status {done.status}" if done.status > 0 else "was killed"
+    error = InternalError(
+        f"bmaptool {how}{f': {said[-1]}' if said else ''}",
+        place=str(device),
+        hint=f"{after[0].upper()}{after[1:]}.",
+    )
+    error.add_note("\n".join(lines[-12:]))
+    return error
+
+
+# Words of bmaptool's, what they mean, and what to do.
+KNOWN = (
+    (
+        r"checksum mismatch|does not belong to this image",
+        "is not the image of {bmap}, or is spoilt",
+        "Build or fetch both again;",
+    ),
+    (r"No space left on device", "the device is full before the image ends", "Take a larger one;"),
+    (
+        r"Input/output error|Errno 5\]|Errno 121|Remote I/O",
+        "the device cannot be written: input/output error",
+        "The medium is bad, or the reader or cable: try others;",
+    ),
+    (
+        r"Read-only file system|Operation not permitted",
+        "the device is read-only",
+        "See its switch;",
+    ),
+    (
+        r"[Uu]nexpected end|corrupt|not in gzip|truncated|[Dd]ecoding error",
+        "is cut off or spoilt",
+        "Build or fetch it again;",
+    ),
+)
+
+
+def gone(device: Path) -> bool:
+    """Whether a device has been pulled out."""
+    try:
+        file = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM)
+    try:
+        return device.is_block_device() and os.lseek(file, 0, os.SEEK_END) == 0
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+
+
+def verify(block_map: BlockMap, device: Path, report: Report) -> None:
+    """Reads each mapped range back from the medium and compares its checksum.
+
+    Raises:
+        Stopped: the user stopped it.
+        InternalError: a range reads otherwise than it was written, or not at all.
+    """
+    total = block_map.mapped
+    report(Step(name="verify", detail=f"{total >> 20} MiB of {device}"))
+    done = 0
+    try:
+        with _Medium(device) as medium:
+            for one in block_map.ranges:
+                digest = hashlib.new(block_map.algorithm)
+                for piece in medium.read(one):
+                    digest.update(piece)
+                    done += len(piece)
+                    progress = Progress(
+                        name="verify", done=done >> 20, total=total >> 20, detail="MiB"
+                    )
+                    report(progress)
+                if digest.hexdigest() != one.checksum:
+                    raise _bad(device, one, "reads otherwise than it was written")
+    except KeyboardInterrupt:
+        raise Stopped(
+            "stopped while it verified",
+            hint=f"{device} is written and not verified; flash it again to be sure.",
+        ) from None
+
+
+def _bad(device: Path, where: Range, what: str) -> InternalError:
+    if gone(device):
+        return InternalError(
+            "went away while it was verified",
+            place=str(device),
+            hint="Look at cable, reader and power, and flash it again.",
+        )
+    return InternalError(
+        f"{what}: {where.length} bytes at offset {where.offset}",
+        place=str(device),
+        hint="The medium is bad, or the reader or cable: try others, and flash again.",
+    )
+
+
+class _Medium:
+    """Reads a device past the page cache, which holds what was meant to be written."""
+
+    def __init__(self, device: Path) -> None:
+        self._device = device
+        self._buffer = mmap.mmap(-1, CHUNK)  # aligned to a page, as O_DIRECT wants it
+        self._file = -1
+
+    def __enter__(self) -> _Medium:
+        flags = os.O_RDONLY | os.O_CLOEXEC
+        try:
+            try:
+                self._file = os.open(self._device, flags | os.O_DIRECT)
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # a file system without O_DIRECT
+                    raise
+                self._file = os.open(self._device, flags)
+        except OSError as error:
+            raise _unreadable(self._device, error) from None
+        with suppress(OSError):  # root's; O_DIRECT alone does without
+            fcntl.ioctl(self._file, FLUSH_BUFFERS, 0)
+        os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def read(self, where: Range) -> Iterator[memoryview]:
+        """The bytes of a range, in pieces that hold until the next one."""
+        offset, end = where.offset, where.offset + where.length
+        while offset < end:
+            # Whole blocks only: the last one may be longer than the image.
+            wanted = min(CHUNK, -(-(end - offset) // 4096) * 4096)
+            with memoryview(self._buffer) as buffer:
+                try:
+                    count = os.preadv(self._file, [buffer[:wanted]], offset)
+                except OSError as error:
+                    raise _bad(self._device, where, f"cannot be read ({error.strerror})") from None
+                if count == 0:
+                    raise _bad(self._device, where, "ends before the image does")
+                piece = buffer[: min(count, end - offset)]
+                yield piece
+                offset += len(piece)
+                piece.release()

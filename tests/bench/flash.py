@@ -1,0 +1,101 @@
+"""What `edgeimg flash` costs over plain bmaptool: `python -m tests.bench.flash`.
+
+Both write one image to one device (a loop device, or a file where there is none), in turn, and
+sync it. Compared is the writing; reading back is a line of its own, and so is everything else
+that the command does.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+MIB = 1 << 20
+IMAGE_MIB = 640  # three quarters of it are data
+TIMES = 6
+
+
+def make(folder: Path) -> tuple[Path, Path]:
+    """An image, and its map."""
+    image, block_map = folder / "bench.img", folder / "bench.img.bmap"
+    source = random.Random(1)
+    with image.open("wb") as file:
+        for _ in range(IMAGE_MIB // 4):
+            file.write(source.randbytes(3 * MIB))
+            file.seek(MIB, 1)
+        file.truncate()
+    subprocess.run(["bmaptool", "-q", "create", "-o", block_map, image], check=True)
+    return image, block_map
+
+
+def plain(image: Path, block_map: Path, device: str) -> float:
+    began = time.perf_counter()
+    subprocess.run(["bmaptool", "-q", "copy", "--bmap", block_map, image, device], check=True)
+    return time.perf_counter() - began
+
+
+def ours(image: Path, device: str) -> tuple[float, float, float]:
+    """Seconds of writing, of verifying, and of the whole command."""
+    words = ["--device", device, "--yes", "--not-removable", device, "--output", "json"]
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "edgeimg", "flash", image, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    whole = time.perf_counter() - began
+    if done.returncode:
+        sys.exit(done.stderr)
+    found = json.loads(done.stdout)
+    return found["write_seconds"], found["verify_seconds"], whole
+
+
+def _pair(
+    image: Path, block_map: Path, device: str, *, first: bool
+) -> tuple[float, tuple[float, float, float]]:
+    """One of each; which is first alternates, as what comes second may find a warmer machine."""
+    if first:
+        return plain(image, block_map, device), ours(image, device)
+    found = ours(image, device)
+    return plain(image, block_map, device), found
+
+
+def measure() -> tuple[str, str]:
+    """The overhead of writing as the figure's text, and the rest."""
+    with tempfile.TemporaryDirectory() as name:
+        image, block_map = make(Path(name))
+        card = Path(name) / "card"
+        with card.open("wb") as file:
+            file.truncate(IMAGE_MIB * MIB)
+        made = subprocess.run(
+            ["losetup", "--show", "--find", card], capture_output=True, text=True, check=False
+        )
+        if made.returncode:
+            return f"not measured: {made.stderr.strip()}", ""
+        device = made.stdout.strip()
+        try:
+            plain(image, block_map, device)  # the backing file gets its blocks
+            pairs = [_pair(image, block_map, device, first=turn % 2 == 0) for turn in range(TIMES)]
+        finally:
+            subprocess.run(["losetup", "--detach", device], check=True)
+    base = statistics.median(seconds for seconds, _ in pairs)
+    write, verify, whole = (
+        statistics.median(found[part] for _, found in pairs) for part in range(3)
+    )
+    over = statistics.median(found[0] / seconds - 1 for seconds, found in pairs)
+    rest = whole - write - verify
+    return (
+        f"{100 * over:+.1f} % ({write:.2f} s, bmaptool {base:.2f} s)",
+        f"verify {verify:.2f} s, all else {rest:.2f} s",
+    )
+
+
+if __name__ == "__main__":
+    print("; ".join(measure()))
