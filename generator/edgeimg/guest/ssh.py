@@ -9,8 +9,10 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from edgeimg.errors import UserError
 from edgeimg.guest.console import clean
@@ -182,19 +184,34 @@ class SshDevice:
         timeout: float | None,
     ) -> tuple[int, str]:
         said = _Said(on_line)
-        with tempfile.TemporaryFile() as stdin:
-            stdin.write(whole)
-            stdin.seek(0)
-            command = self.target.command(["sh", "-c", _LAUNCH])
-            with spawn(
-                command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            ) as process:
-                if not _pump(process, on_data, said.feed, timeout):
-                    raise HangError(f"{self} did not answer within {timeout:g} seconds")
-                status = process.wait()
+        command = self.target.command(["sh", "-c", _LAUNCH])
+        with ExitStack() as stack:
+            pipe = stack.enter_context(_input(whole, open_end=timeout is None))
+            process = stack.enter_context(
+                spawn(command, stdin=pipe, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            )
+            if not _pump(process, on_data, said.feed, timeout):
+                raise HangError(f"{self} did not answer within {timeout:g} seconds")
+            status = process.wait()
         if status == SSH_FAILED and not said.there:
             raise _no_way(self.target, said.text)
         return status, said.text
+
+
+@contextmanager
+def _input(whole: bytes, *, open_end: bool) -> Iterator[IO[bytes]]:
+    """What ssh reads; with an open end, it comes to an end only when this does."""
+    if not open_end:
+        with tempfile.TemporaryFile() as file:
+            file.write(whole)
+            file.seek(0)
+            yield file
+        return
+    reader, writer = os.pipe()  # takes 64 KiB at once; only short scripts are sent so
+    with os.fdopen(reader, "rb") as pipe, os.fdopen(writer, "wb") as end:
+        end.write(whole)
+        end.flush()
+        yield pipe
 
 
 class _Said:
