@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from edgeimg.plan.plan import Plan
     from edgeimg.prepare.golden import Golden
     from edgeimg.verify.verdict import Failure, Verdict
-
-
-SSH = 22
 
 
 class Way(StrEnum):
@@ -89,6 +85,7 @@ def run(
     """Build, boot in QEMU, and give its console. Ctrl-A X ends it."""
     from edgeimg.builders.image import holding
     from edgeimg.guest.qemu import run_console
+    from edgeimg.guest.running import SSH, free_port
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
@@ -103,17 +100,11 @@ def run(
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
     port = ssh_port
     if any(SSH in feature.ports for feature in plan.features):
-        port = port or _free_port()
+        port = port or free_port()
         print(f"SSH: ssh -p {port} root@127.0.0.1", file=sys.stderr)
     status = run_console(qemu, artefacts_of(image), how=boot.value, ssh_port=port)
     if status:
         raise typer.Exit(1)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def verify(
