@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from edgeimg.errors import UserError
 from edgeimg.guest.console import Console
-from edgeimg.guest.device import Answer, Device, refusal, shipped_script
+from edgeimg.guest.device import ERROR, Answer, Device, refusal, shipped_script
 from edgeimg.guest.errors import TruncatedError
-from edgeimg.guest.ssh import SSH_FAILED, SshDevice
+from edgeimg.guest.ssh import SshDevice
 from edgeimg.process import last_lines
 
 TIMEOUT = 120.0
@@ -35,7 +35,7 @@ def follow_logs(device: Device, model: str, lines: int, on_line: Callable[[str],
 
     Raises:
         UserError: as above, or the device is not reached by ssh.
-        TruncatedError: the connection broke.
+        TruncatedError: the device or the connection ended it.
     """
     if not isinstance(device, SshDevice):
         raise UserError(
@@ -50,7 +50,6 @@ def follow_logs(device: Device, model: str, lines: int, on_line: Callable[[str],
 
     words = [str(lines), "yes", model]
     status, stderr = device.follow(shipped_script("logs"), words, on_data)
-    if status == SSH_FAILED:
-        raise TruncatedError(f"the connection to {device} broke: {last_lines(stderr, 1)[:300]}")
-    if status:
+    if any(line.startswith(ERROR) for line in stderr.splitlines()):
         raise refusal(Answer(status=status, stdout=b"", stderr=stderr), WHAT, device)
+    raise TruncatedError(f"{device} ended its log: {last_lines(stderr, 1)[:300] or status}")

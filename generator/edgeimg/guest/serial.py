@@ -30,7 +30,7 @@ from edgeimg.guest.serial_port import SPEEDS, Port, open_port
 BAUD = 115200
 PROMPT_SECONDS = 4.0
 ACK_SECONDS = 3.0
-AGAIN_SECONDS = 20.0
+AGAIN_SECONDS = 5.0
 TRIES = 20
 WINDOW = 128  # lines that are asked for at once
 LINE_BYTES = 64  # in a line of hex digits; od's 16, four times
@@ -50,8 +50,8 @@ sh -c 'T=@; o=$(stty -g); trap "stty $o; exit" 0 2; stty -echo
 n=$(printf "\\n_"); n=${n%_}; s=; i=0; echo; echo "$T:ready"
 while IFS= read -r l; do case $l in "$T:end") break;; ": edgeimg-quit") exit;; "$T:ask") ;;
 *) s="$s$l$n"; i=$((i+1));; esac; echo "$T:$i+"; done
-echo "$T:sum $(printf %s "$s" | sha256sum)"
-IFS= read -r l; [ "$l" = "$T:go" ] && eval "$s"'
+while echo "$T:sum $(printf %s "$s" | sha256sum)"; IFS= read -r l; [ "$l" = "$T:ask" ]; do :; done
+[ "$l" = "$T:go" ] && eval "$s"'
 """
 # Runs in that shell, with T, o and n. $d: a folder of its own.
 _FOLDER = """\
@@ -75,7 +75,7 @@ while :; do
 	echo "$T:done $s $((l)) $1+"
 	while IFS= read -r l; do
 		case $l in
-		*,*p) sed -n "$l" "$d/lines"; echo "$T:part+" ;;
+		*,*p) sed -n "$l" "$d/lines"; echo "$T:part $l+" ;;
 		bye | ': edgeimg-quit') exit 0 ;;
 		*) break ;;
 		esac
@@ -188,22 +188,27 @@ class _Session:
         lines = program.split("\n")[:-1]
         for number, line in enumerate(lines, 1):
             self._port.write(f"{line}\n".encode())
-            for _ in range(TRIES):
-                found = self._find(r"(\d+)\+", ACK_SECONDS)
-                if found is not None and int(found[1]) >= number:
-                    break
-                if found is None:
-                    self._port.write(f"{self.tag}:ask\n".encode())
-            else:
-                raise TruncatedError(f"{self._target} does not acknowledge what is sent")
+            while int(self._acknowledged(r"(\d{1,9})\+")) < number:
+                pass
         self._port.write(f"{self.tag}:end\n".encode())
-        found = self._find(r"sum ([0-9a-f]{64})", ACK_SECONDS * 5)
-        if found is None or found[1] != hashlib.sha256(program.encode()).hexdigest():
+        if (
+            self._acknowledged("sum ([0-9a-f]{64}) ")
+            != hashlib.sha256(program.encode()).hexdigest()
+        ):
             raise CorruptedError(
                 f"what was sent to {self._target} did not come there whole",
                 hint="Is another program using the line, or is it longer than its speed allows?",
             )
         self._port.write(f"{self.tag}:go\n".encode())
+
+    def _acknowledged(self, pattern: str) -> str:
+        """What the device says to what it was sent; asked for again when it is lost."""
+        for _ in range(TRIES):
+            found = self._find(pattern, ACK_SECONDS)
+            if found is not None:
+                return found[1]
+            self._port.write(f"{self.tag}:ask\n".encode())
+        raise TruncatedError(f"{self._target} does not acknowledge what is sent")
 
     def answer(self, on_bytes: Callable[[int], None] | None) -> tuple[bytes, int]:
         """What the script answered, packed, and its status."""
@@ -235,10 +240,14 @@ class _Session:
         vain = 0
         while len(lines) < total:
             first = next(number for number in range(1, total + 1) if number not in lines)
+            last = first
+            while last < min(first + WINDOW - 1, total) and last + 1 not in lines:
+                last += 1
             before = len(lines)
-            self._port.write(f"{first},{min(first + WINDOW - 1, total)}p\n".encode())
-            while True:
-                found = self._find(r"(?:=(\d{1,9}) ([0-9a-f]+)\r?$|(part\+))", ACK_SECONDS)
+            self._port.write(f"{first},{last}p\n".encode())
+            while last not in lines:
+                pattern = rf"(?:=(\d{{1,9}}) ([0-9a-f]+)$|(part {first},{last}p\+))"
+                found = self._find(pattern, ACK_SECONDS)
                 if found is None or found[3]:
                     break
                 number = int(found[1])
@@ -326,9 +335,11 @@ def _unpacked(packed: bytes, limit: int, where: str) -> tuple[bytes, str]:
         whole = engine.decompress(packed, limit + STDERR_BYTES + 64)
     except zlib.error as error:
         raise CorruptedError(f"the answer of {where} cannot be unpacked: {error}") from None
-    if engine.unconsumed_tail:
-        raise CorruptedError(f"{where} answers more than {limit:,} bytes")
     size, _, rest = whole.partition(b"\n")
-    if not engine.eof or not size.strip().isdigit() or len(size) > 12:
+    whole_or_more = engine.eof or engine.unconsumed_tail
+    if not whole_or_more or not size.strip().isdigit() or len(size) > 12:
         raise CorruptedError(f"the answer of {where} is not whole")
-    return rest[int(size) :], cleaned(rest[: int(size)])
+    stdout = rest[int(size) :]
+    if len(stdout) > limit:
+        raise CorruptedError(f"{where} answers more than {limit:,} bytes")
+    return stdout, cleaned(rest[: int(size)])
