@@ -82,7 +82,7 @@ def console(
         start_new_session=True,
         cwd=folder,
         env={"PATH": os.environ["PATH"], "TERM": "vt102", "HOME": str(folder)},
-        preexec_fn=_take_terminal,  # noqa: PLW1509: our thread is not yet started
+        preexec_fn=_take_terminal,  # noqa: PLW1509, before our thread is started
     )
     line = Line(there, to, back)
     try:
