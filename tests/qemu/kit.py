@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import shlex
 import shutil
 import socket
 import subprocess
@@ -111,7 +112,13 @@ def build(
 
 
 @contextmanager
-def booted(project: Path, *, disk: Path | None = None, more: Sequence[str] = ()) -> Iterator[Guest]:
+def booted(
+    project: Path,
+    *,
+    disk: Path | None = None,
+    serial: str = "stdio",
+    more: Sequence[str] = (),
+) -> Iterator[Guest]:
     """The image, running. With `disk`, a copy of it, what the guest writes is kept there."""
     qemu = load(data_root() / "boards/qemu-arm64.yaml", Board).qemu
     assert qemu is not None
@@ -128,8 +135,8 @@ def booted(project: Path, *, disk: Path | None = None, more: Sequence[str] = ())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    serial = ["-serial", "stdio", "-monitor", "none"]
-    words = arguments(qemu, artefacts, "kernel", scratch=project, serial=serial, ssh_port=port)
+    console = ["-serial", serial, "-monitor", "none"]
+    words = arguments(qemu, artefacts, "kernel", scratch=project, serial=console, ssh_port=port)
     if disk is not None:
         words = [word.replace("snapshot=on", "snapshot=off") for word in words]
     process = subprocess.Popen(
@@ -153,12 +160,17 @@ class Key:
     def public(self) -> str:
         return self.private.with_suffix(".pub").read_text().strip()
 
-    def ssh(self, guest: Guest, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-        words = ["ssh", "-F", "none", "-T", "-p", str(guest.ssh_port), "-o", "BatchMode=yes"]
-        words += ["-o", f"UserKnownHostsFile={self.hosts}", "-o", "IdentitiesOnly=yes"]
+    @property
+    def words(self) -> list[str]:
+        """ssh with this key and these hosts, and nothing of the user's."""
+        words = ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.hosts}"]
         # The port is another one at each start; the host key is known by this name.
-        words += ["-o", "HostKeyAlias=device", "-o", "ConnectTimeout=30", *options]
-        words += ["-i", str(self.private), "root@127.0.0.1", command]
+        words += ["-o", "HostKeyAlias=device", "-o", "IdentitiesOnly=yes"]
+        return [*words, "-i", str(self.private)]
+
+    def ssh(self, guest: Guest, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+        words = [*self.words, "-T", "-p", str(guest.ssh_port), "-o", "BatchMode=yes"]
+        words += ["-o", "ConnectTimeout=30", *options, "root@127.0.0.1", command]
         return subprocess.run(
             words,
             capture_output=True,
@@ -167,6 +179,21 @@ class Key:
             check=False,
             stdin=subprocess.DEVNULL,
         )
+
+
+def device(key: Key, guest: Guest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The guest as a `--target`: `ssh` in PATH has our key. Waits until it answers."""
+    end = time.monotonic() + PATIENCE
+    while key.ssh(guest, "true", "-o", "StrictHostKeyChecking=accept-new").returncode:
+        assert time.monotonic() < end, "the guest's SSH does not answer"
+        time.sleep(0.5)
+    program = folder / "bin/ssh"
+    program.parent.mkdir()
+    real = shutil.which("ssh")
+    program.write_text(f'#!/bin/sh\nexec {real} {shlex.join(key.words[1:])} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    return f"ssh://root@127.0.0.1:{guest.ssh_port}"
 
 
 def new_key(folder: Path) -> Key:

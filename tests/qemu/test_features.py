@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.qemu.conftest import Built, run_edgeimg
-from tests.qemu.kit import Guest, Key, booted, build, new_key
+from tests.qemu.conftest import Built, environment, run_edgeimg
+from tests.qemu.kit import Guest, Key, booted, build, device, new_key
+
+from edgeimg.resources import data_root
 
 pytestmark = pytest.mark.qemu
 
@@ -127,6 +131,73 @@ def _nobody_else_gets_in(guest: Guest, stranger: Key) -> None:
         assert "Permission denied (publickey)." in done.stderr, name
 
 
+def _answer(folder: Path, *words: str) -> dict[str, Any]:
+    done = run_edgeimg(folder, *words, "--output", "json")
+    assert done.status == 0, done.stderr
+    return done.json
+
+
+def test_the_device_is_verified_and_asked_over_ssh_and_the_console(
+    open_image: Path, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_image.parent.parent
+    key = replace(key, hosts=tmp_path / "hosts")
+    with booted(open_image, serial="pty") as guest:
+        pty = guest.until(r"/dev/pts/\d+")
+        target = device(key, guest, tmp_path, monkeypatch)
+        for way in (target, f"serial://{pty}"):
+            verdict = _answer(folder, "verify", "--target", way)
+            assert (verdict["passed"], verdict["target"]) == (True, way)
+            assert len(verdict["samples"]) == 32
+            status = _answer(folder, "status", "--target", way)
+            image = (open_image / "root/etc/edgeimg/image").read_text()
+            assert f"ID={status['image']['id']}\n" in image
+            assert status["kernel"].startswith("Linux 6.")
+            assert [disk["mount"] for disk in status["disks"]] == ["/", "/data"]
+            (digits,) = status["models"]
+            assert (digits["state"], digits["window"]["lines"]) == ("done", 16)
+            assert 0 < digits["p50_ms"] <= digits["p99_ms"]
+            (line,) = _answer(folder, "logs", "--target", way, "-n", "1")["lines"]
+            assert '"frame":"15.pgm"' in line
+        spoil = "ls -d /run/edgeimg.* /tmp/*; echo x >>/usr/share/edge-infer/digits/model.tflite"
+        done = key.ssh(guest, spoil)
+        assert done.stdout == ""
+        tampered = run_edgeimg(folder, "verify", "--target", target)
+        assert tampered.status == 1
+        assert "model.tflite in the image is not the planned one" in tampered.stderr
+        key.hosts.write_text("")
+        unknown = run_edgeimg(folder, "verify", "--target", target)
+        assert unknown.status == 2
+        assert "compare the fingerprint" in unknown.stderr
+
+
+def test_a_team_has_its_own_tests(
+    open_image: Path, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = open_image.parent.parent
+    # The example of the documentation.
+    page = (data_root() / "docs/device.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "test_product.py").write_text(example)
+    program = tmp_path / "bin/ssh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F none -i {key.private} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    words = ["-m", "pytest", "-q", "-W", "error", "--edgeimg-file", str(product / "edgeimg.yaml")]
+    done = subprocess.run(
+        [sys.executable, *words, "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+
+
 def test_a_shell_on_the_console_for_root_only(open_image: Path) -> None:
     with booted(open_image) as guest:
         guest.until("~ #", prompt=True)
@@ -166,7 +237,9 @@ def test_busybox_starts_a_service_again(closed_image: Path) -> None:
         assert waits == ["1", "2", "4", "8"][: len(waits)]
 
 
-def test_systemd_starts_a_service_again(systemd_image: Path, key: Key) -> None:
+def test_systemd_starts_a_service_again(
+    systemd_image: Path, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with booted(systemd_image) as guest:
         _restarts(guest)
         guest.until("edgeimg: ssh")
@@ -180,6 +253,12 @@ def test_systemd_starts_a_service_again(systemd_image: Path, key: Key) -> None:
         assert int(restarts) >= 2
         assert (state, system) == ("inactive", "running")
         assert last.startswith('{"frame":"15.pgm"')
+        target = device(key, guest, tmp_path, monkeypatch)
+        (digits,) = _answer(tmp_path, "status", "--target", target)["models"]
+        assert (digits["state"], digits["restarts"]) == ("done", int(restarts))
+        assert digits["window"]["lines"] == 16
+        (line,) = _answer(tmp_path, "logs", "--target", target, "-n", "1", "-m", "digits")["lines"]
+        assert '{"frame":"15.pgm"' in line
         assert key.ssh(guest, "touch /etc/written", *trust).returncode == 1
         guest.type("reboot")
         assert guest.ended() == 0

@@ -19,6 +19,9 @@ class Builder(Protocol):
     def render(self, plan: Plan, inputs: Inputs) -> Tree:
         """The project, in memory."""
 
+    def contents(self, plan: Plan) -> str:
+        """The project's folder whose `etc/` is laid into the image."""
+
     def build(self, plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
         """Builds the emitted project in `folder`."""
 

@@ -28,6 +28,7 @@ class Image:
         root: the compressed root file system, where it is a file of its own.
         cmdline: the kernel command line.
         shown: what a person is told of, by what it is.
+        identity: what the image carries in /etc/edgeimg/image.
     """
 
     disk: Path
@@ -37,6 +38,7 @@ class Image:
     root: Path | None
     cmdline: str
     shown: tuple[tuple[str, Path], ...]
+    identity: str = ""
 
 
 # make splits at blanks; the others mean something to cmake or to the shell.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from edgeimg.cli import options
 from edgeimg.cli.draw import Drawer, Format
 from edgeimg.cli.plan import resolved
+from edgeimg.errors import UserError
 
 if TYPE_CHECKING:
     from edgeimg.builders.image import Image
@@ -30,10 +32,17 @@ def generated(
     """Emits the project, with a lock that is made when it is missing."""
     from edgeimg.builders import BUILDERS
     from edgeimg.prepare.inputs import prepare
+    from edgeimg.render.identity import identify
     from edgeimg.render.write import write
 
+    builder = BUILDERS[plan.builder]
     inputs = prepare(plan, chosen.lock, locked=locked, offline=offline, report=report)
-    return write(BUILDERS[plan.builder].render(plan, inputs), folder)
+    tree = builder.render(plan, inputs)
+    try:
+        identity = identify(tree, plan, builder.contents(plan))
+    except ValueError as error:  # a file was changed meanwhile
+        raise UserError(str(error), hint="Run it again.") from None
+    return replace(write(tree, folder), identity=identity)
 
 
 def built(
@@ -42,8 +51,9 @@ def built(
     """Emits the project and builds it. The caller holds the project's lock."""
     from edgeimg.builders import BUILDERS
 
-    generated(chosen, plan, folder, locked=locked, offline=offline, report=report)
-    return BUILDERS[plan.builder].build(plan, folder, offline=offline, report=report)
+    made = generated(chosen, plan, folder, locked=locked, offline=offline, report=report)
+    image = BUILDERS[plan.builder].build(plan, folder, offline=offline, report=report)
+    return replace(image, identity=made.identity)
 
 
 def generate(
@@ -104,7 +114,6 @@ def build(
     """Build the flashable disk image."""
     from edgeimg.builders import yocto
     from edgeimg.builders.image import check_limits, holding
-    from edgeimg.errors import UserError
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
@@ -132,11 +141,13 @@ def print_image(image: Image) -> None:
 
     for name, path in image.shown:
         print(f"{path.stat().st_size / 1e6:8.1f} MB  {shown(path)}  ({name})")
+    print(f"{image.identity:>16}  the image's identity")
 
 
 def image_result(image: Image) -> dict[str, Any]:
     return {
         "image": str(image.disk),
+        "identity": image.identity,
         "files": {
             name: {"path": str(path), "bytes": path.stat().st_size} for name, path in image.shown
         },

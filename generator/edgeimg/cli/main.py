@@ -11,7 +11,18 @@ from types import FrameType
 
 import typer
 
-from edgeimg.cli import build, compat, flash, inspect, menuconfig, plan, project, shell, verify
+from edgeimg.cli import (
+    build,
+    compat,
+    device,
+    flash,
+    inspect,
+    menuconfig,
+    plan,
+    project,
+    shell,
+    verify,
+)
 from edgeimg.cli.draw import Format, draw_error
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 
@@ -54,6 +65,7 @@ compat.add_to(app)
 build.add_to(app)
 verify.add_to(app)
 flash.add_to(app)
+device.add_to(app)
 menuconfig.add_to(app)
 shell.add_to(app)
 project.add_to(app)

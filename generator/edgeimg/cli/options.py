@@ -72,6 +72,15 @@ Verbose = Annotated[
 ]
 
 
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        help="A device: ssh://[user@]host[:port] or serial:///dev/ttyUSB0[?baud=115200].",
+    ),
+]
+
+
 def _set_buildroot(folder: Path | None) -> Path | None:
     if folder is not None:
         os.environ["EDGEIMG_BUILDROOT"] = str(folder.absolute())

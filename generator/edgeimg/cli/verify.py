@@ -1,9 +1,8 @@
-"""run, verify: boot the image; look at it, or judge it."""
+"""run, verify: boot the image; look at it, or judge it, here or on a device."""
 
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from edgeimg.plan.plan import Plan
     from edgeimg.prepare.golden import Golden
     from edgeimg.verify.verdict import Failure, Verdict
-
-
-SSH = 22
 
 
 class Way(StrEnum):
@@ -89,6 +85,7 @@ def run(
     """Build, boot in QEMU, and give its console. Ctrl-A X ends it."""
     from edgeimg.builders.image import holding
     from edgeimg.guest.qemu import run_console
+    from edgeimg.guest.running import SSH, free_port
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
@@ -103,17 +100,11 @@ def run(
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
     port = ssh_port
     if any(SSH in feature.ports for feature in plan.features):
-        port = port or _free_port()
+        port = port or free_port()
         print(f"SSH: ssh -p {port} root@127.0.0.1", file=sys.stderr)
     status = run_console(qemu, artefacts_of(image), how=boot.value, ssh_port=port)
     if status:
         raise typer.Exit(1)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def verify(
@@ -127,6 +118,7 @@ def verify(
     offline: options.Offline = False,
     buildroot: options.Buildroot = None,
     boot: Boot = Way.disk,
+    target: options.Target = None,
     time_limit: Annotated[
         float, typer.Option("--time-limit", min=1, help="Seconds until the guest is given up.")
     ] = 300,
@@ -136,19 +128,31 @@ def verify(
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Build, boot in QEMU, run the model, compare with golden outputs."""
+    """Build, boot in QEMU, run the model, compare with golden outputs; or on a device."""
     from edgeimg.builders.image import check_limits, holding
     from edgeimg.cache import Cache
+    from edgeimg.guest.device import open_device
     from edgeimg.prepare.golden import make_goldens
-    from edgeimg.verify.report import as_json
-    from edgeimg.verify.run import verify_guest
+    from edgeimg.verify.run import verify_device, verify_guest
 
+    device = None if target is None else open_device(target)
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
-    check_bootable(plan)
+    if device is None:
+        check_bootable(plan)
     folder = project or chosen.project
     if junit is not None:
         _check_writable(junit)
+    if device is not None:
+        with Drawer(output, logs=verbose) as drawer:
+            goldens = make_goldens(plan, Cache(), drawer.report)
+            verdict = verify_device(
+                plan, device, goldens, report=drawer.report, time_limit=time_limit
+            )
+            # Beside the project, which need not be there.
+            _write_reports(verdict, goldens, folder.with_name(f"{folder.name}-device"), junit)
+        _answer(verdict, goldens, drawer, None)
+        return
     with Drawer(output, logs=verbose) as drawer, holding(folder):
         goldens = make_goldens(plan, Cache(), drawer.report)
         image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
@@ -162,10 +166,19 @@ def verify(
             time_limit=time_limit,
         )
         verdict = _in_budget(plan, verdict)
-        _write_reports(verdict, goldens, image, junit)
-    if output is Format.text:
+        _write_reports(verdict, goldens, image.disk.parent.parent, junit)
+    _answer(verdict, goldens, drawer, image)
+
+
+def _answer(
+    verdict: Verdict, goldens: Sequence[Golden], drawer: Drawer, image: Image | None
+) -> None:
+    from edgeimg.verify.report import as_json
+
+    if drawer.output is Format.text:
         _print(verdict, image)
-    drawer.result({**as_json(verdict, goldens), "image": str(image.disk)})
+    where = {} if image is None else {"image": str(image.disk)}
+    drawer.result({**as_json(verdict, goldens), **where})
     if not verdict.passed:
         raise typer.Exit(1)
 
@@ -198,16 +211,16 @@ def _in_budget(plan: Plan, verdict: Verdict) -> Verdict:
 
 
 def _write_reports(
-    verdict: Verdict, goldens: Sequence[Golden], image: Image, junit: Path | None
+    verdict: Verdict, goldens: Sequence[Golden], folder: Path, junit: Path | None
 ) -> None:
     import json
 
     from edgeimg.cache import write_atomic
     from edgeimg.verify.report import as_json, junit_xml
 
-    folder = image.disk.parent.parent
     xml = junit or folder / "verify.xml"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(as_json(verdict, goldens), indent=2, ensure_ascii=False)
         write_atomic(folder / "verify.json", f"{text}\n".encode())
         write_atomic(xml, junit_xml(verdict).encode())
@@ -215,11 +228,12 @@ def _write_reports(
         raise UserError(f"cannot be written: {error.strerror}", place=str(xml)) from None
 
 
-def _print(verdict: Verdict, image: Image) -> None:
+def _print(verdict: Verdict, image: Image | None) -> None:
     from edgeimg.verify.report import rows
 
+    where = verdict.board if image is not None else f"{verdict.target} ({verdict.board})"
     table(
-        f"{verdict.product} on {verdict.board}: golden outputs",
+        f"{verdict.product} on {where}: golden outputs",
         ["model", "kernels", "verdict", "outputs", "exact", "worst", "allowed", "labels right"],
         [
             [
@@ -241,7 +255,8 @@ def _print(verdict: Verdict, image: Image) -> None:
         print(f"The last {len(verdict.console)} lines of the console:", file=sys.stderr)
         for line in verdict.console:
             print(f"  | {line}", file=sys.stderr)
-    print_image(image)
+    if image is not None:
+        print_image(image)
     seconds = verdict.first_inference_seconds
     if seconds is not None:
         print(f"{seconds:8.2f} s   from QEMU's start to the first inference ({verdict.boot} boot)")

@@ -21,12 +21,17 @@ OWNED = ".edgeimg-files"
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What writing a tree changed."""
+    """What writing a tree changed.
+
+    Attributes:
+        identity: of the image that is built from it.
+    """
 
     folder: Path
     files: int
     changed: tuple[str, ...]
     removed: tuple[str, ...]
+    identity: str = ""
 
 
 def write(tree: Tree, folder: Path) -> Written:

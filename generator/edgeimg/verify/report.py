@@ -55,6 +55,7 @@ def as_json(verdict: Verdict, goldens: Sequence[Golden] = ()) -> dict[str, Any]:
         "passed": verdict.passed,
         "product": verdict.product,
         "board": verdict.board,
+        "target": verdict.target,
         "boot": verdict.boot,
         "seconds": round(verdict.seconds, 3),
         "userspace_seconds": _rounded(verdict.userspace_seconds),
@@ -93,6 +94,7 @@ def junit_xml(verdict: Verdict) -> str:
     for sample in verdict.samples:
         cases.setdefault((sample.model, sample.mode, sample.sample), []).append(sample)
     suite = ElementTree.Element("testsuite", name=_xml(f"{verdict.product}.{verdict.board}"))
+    suite.set("hostname", _xml(verdict.target))
     failed = 0
     for (model, mode, name), outputs in cases.items():
         case = _case(suite, f"{model}.{mode}", name)

@@ -1,4 +1,4 @@
-"""Boot, infer, compare: the verdict about an image."""
+"""Infer and compare: the verdict about an image, booted here or on a device."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from edgeimg.errors import UserError
-from edgeimg.events import Report, Step, silent
+from edgeimg.events import Log, Progress, Report, Step, silent
+from edgeimg.guest.device import ERROR, Device, refusal
 from edgeimg.guest.errors import GuestError
 from edgeimg.guest.machine import Artefacts, Boot
 from edgeimg.guest.qemu import SILENCE_LIMIT, TIME_LIMIT, GuestRun, boot
 from edgeimg.guest.results import read_results
 from edgeimg.plan.plan import Plan
 from edgeimg.prepare.golden import Golden
+from edgeimg.resources import data
 from edgeimg.verify.judge import Judged, judge, planned_inputs
 from edgeimg.verify.verdict import Failure, Verdict
 
@@ -68,6 +70,58 @@ def verify_guest(
     return _verdict(plan, goldens, how, run, judged, run.console)
 
 
+def verify_device(
+    plan: Plan,
+    device: Device,
+    goldens: Sequence[Golden],
+    *,
+    report: Report = silent,
+    time_limit: float = TIME_LIMIT,
+) -> Verdict:
+    """Let a device run its models over their samples, and compare as `verify_guest` does.
+
+    Its services go on meanwhile. How it booted, and how fast, is not known.
+
+    Raises:
+        UserError: there is no way to the device, or it lacks the app, a program or the room.
+    """
+    report(Step(name="run", detail=f"on {device}"))
+    script = (data("debian-image") / "root/usr/lib/edgeimg/verify").read_text("utf-8")
+    modes = list(dict.fromkeys(golden.mode for golden in goldens))
+    runs = len(plan.models) * len(modes)
+    done = 0
+
+    def on_line(line: str) -> None:
+        nonlocal done
+        if line.startswith("edgeimg: verify "):
+            report(Progress(name="run", done=done, total=runs, detail=line[16:]))
+            done += 1
+        else:
+            report(Log(line=line))
+
+    begin = time.monotonic()
+    judged: Judged
+    try:
+        answer = device.run(script, ["stdout", *modes], timeout=time_limit, on_line=on_line)
+        if answer.status and any(line.startswith(ERROR) for line in answer.stderr.splitlines()):
+            raise refusal(answer, "the device cannot be verified", device)
+        report(Step(name="compare", detail=f"{len(goldens)} runs"))
+        results = read_results(answer.stdout)
+        judged = judge(plan.models, goldens, results, planned_inputs(plan.models))
+    except GuestError as error:
+        judged = (_failure(error),), ()
+    failures = tuple(_with_hint(one, plan) for one in judged[0])
+    verdict = _verdict(plan, goldens, "", None, (failures, judged[1]), ())
+    return replace(verdict, target=str(device), seconds=time.monotonic() - begin)
+
+
+def _with_hint(failure: Failure, plan: Plan) -> Failure:
+    if failure.kind != "application" or plan.accelerator is None or failure.hint:
+        return failure
+    hint = f"If only one program at a time may use the {plan.accelerator.title}: the model's "
+    return replace(failure, hint=f"{hint}service runs; stop it and verify again.")
+
+
 def _failure(error: GuestError) -> Failure:
     return Failure(kind=error.kind, message=error.message, hint=error.hint)
 
@@ -75,7 +129,7 @@ def _failure(error: GuestError) -> Failure:
 def _verdict(
     plan: Plan,
     goldens: Sequence[Golden],
-    how: Boot,
+    how: str,
     run: GuestRun | None,
     judged: Judged,
     console: Sequence[str],

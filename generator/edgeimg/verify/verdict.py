@@ -60,7 +60,9 @@ class Verdict:
     """The outcome of `verify`.
 
     Attributes:
-        seconds: from the start of QEMU to its end.
+        boot: how QEMU started the image; empty on a device.
+        target: `qemu`, or the device as it was named.
+        seconds: from the start of QEMU to its end; on a device, of the run.
         userspace_seconds: to the guest's init; None when it was not seen.
         first_inference_seconds: to the first answer on the console.
         runtimes: `host` and `guest` version of the runtime.
@@ -78,6 +80,7 @@ class Verdict:
     first_inference_seconds: float | None
     runtimes: Mapping[str, str] = field(default_factory=dict)
     qemu: str = ""
+    target: str = "qemu"
     console: tuple[str, ...] = ()
 
     @property

@@ -2,6 +2,6 @@
 
 from edgeimg.builders.buildroot.drive import build, command, configure, image
 from edgeimg.builders.buildroot.menu import open_menu
-from edgeimg.builders.buildroot.render import render
+from edgeimg.builders.buildroot.render import contents, render
 
-__all__ = ["build", "command", "configure", "image", "open_menu", "render"]
+__all__ = ["build", "command", "configure", "contents", "image", "open_menu", "render"]

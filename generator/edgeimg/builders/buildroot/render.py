@@ -43,7 +43,7 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     tree.add("external/external.mk", Copy(source=plain / "external.mk"))
     skip = {"own-partitions"} | ({"own-partitions.fragment"} if plan.buildroot.disk else set())
     tree.copy_folder(plain / "board/common", "external/board/common", skip=skip)
-    overlay = f"external/board/{plan.board.name}/overlay"
+    overlay = contents(plan)
     board_files = _add_board(tree, plan, plan.buildroot, overlay)
     for name, folder in plan.buildroot.packages.items():
         tree.copy_folder(folder, f"external/package/{name}")
@@ -71,6 +71,11 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     text = render_template("buildroot", "external/configs/defconfig", context)
     tree.add(f"external/configs/{plan.product}_defconfig", Text(content=text))
     return tree
+
+
+def contents(plan: Plan) -> str:
+    """The overlay."""
+    return f"external/board/{plan.board.name}/overlay"
 
 
 def command_line(plan: Plan) -> str:

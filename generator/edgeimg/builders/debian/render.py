@@ -56,6 +56,11 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     return tree
 
 
+def contents(plan: Plan) -> str:
+    """The folder that is laid over the packages."""
+    return "root"
+
+
 def command_line(plan: Plan) -> str:
     """The kernel command line."""
     assert plan.debian is not None

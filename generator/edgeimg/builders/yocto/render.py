@@ -44,6 +44,11 @@ def image_name(plan: Plan) -> str:
     return f"{plan.product}-image"
 
 
+def contents(plan: Plan) -> str:
+    """What the recipe of the models installs."""
+    return f"{LAYER}/recipes-ml/edge-model/edge-model/root"
+
+
 def render(plan: Plan, inputs: Inputs) -> Tree:
     """The project as a tree of files.
 
@@ -149,7 +154,7 @@ def _add_app(tree: Tree, plan: Plan) -> dict[str, str]:
 def _add_models(tree: Tree, plan: Plan, inputs: Inputs) -> str:
     """The models, and the file that says their licences; its MD5."""
     files = f"{LAYER}/recipes-ml/edge-model/edge-model"
-    add_models(tree, plan, inputs, f"{files}/root")
+    add_models(tree, plan, inputs, contents(plan))
     content = "".join(f"{one.name}: {one.license or 'not said'}\n" for one in plan.models)
     tree.add(f"{files}/LICENSES", Text(content=content))
     return _md5(content.encode())

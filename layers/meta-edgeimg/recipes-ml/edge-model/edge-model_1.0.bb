@@ -1,6 +1,7 @@
 SUMMARY = "Models, their labels and samples, and what edge-infer is told of each"
 DESCRIPTION = "For each model its file, labels and samples in /usr/share/edge-infer, and a file \
-in /etc/edge-infer that says what goes in and what comes out."
+in /etc/edge-infer that says what goes in and what comes out. /etc/edgeimg/image says which image \
+this is."
 SECTION = "console/utils"
 
 # The file LICENSES says under which licence each model comes.
@@ -21,9 +22,9 @@ do_compile[noexec] = "1"
 
 do_install() {
     install -d ${D}${sysconfdir} ${D}${datadir}
-    cp -R --no-preserve=ownership ${S}/root/etc/edge-infer ${D}${sysconfdir}/
+    cp -R --no-preserve=ownership ${S}/root/etc/. ${D}${sysconfdir}/
     cp -R --no-preserve=ownership ${S}/root/usr/share/edge-infer ${D}${datadir}/
-    chmod -R u=rwX,go=rX ${D}${sysconfdir}/edge-infer ${D}${datadir}/edge-infer
+    chmod -R u=rwX,go=rX ${D}${sysconfdir} ${D}${datadir}/edge-infer
 }
 
 FILES:${PN} += "${datadir}/edge-infer"
