@@ -22,6 +22,7 @@ ORDER = [
     "cli",
     "verify",
     "guest",
+    "bsp",
     "builders",
     "render",
     "prepare",

@@ -109,6 +109,11 @@ class Accelerator(Manifest):
     )
     runtimes: tuple[Name, ...] = Field(default=(), description="Runtimes that can use it.")
     releases: tuple[AcceleratorRelease, ...] = Field(default=(), description="Newest wanted first.")
+    recipes: tuple[PackageName, ...] = Field(
+        default=(),
+        description="Yocto recipes of its driver, firmware or library, under all their names: a "
+        "layer that has one is for boards with it.",
+    )
     precompiled: AcceleratorPrecompiled | None = Field(
         default=None, description="Absent: a compiled file is not known from another."
     )

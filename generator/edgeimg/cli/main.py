@@ -11,7 +11,7 @@ from types import FrameType
 
 import typer
 
-from edgeimg.cli import build, compat, inspect, menuconfig, plan, project, shell, verify
+from edgeimg.cli import bsp, build, compat, inspect, menuconfig, plan, project, shell, verify
 from edgeimg.cli.draw import Format, draw_error
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 
@@ -57,6 +57,7 @@ menuconfig.add_to(app)
 shell.add_to(app)
 project.add_to(app)
 inspect.add_to(app)
+bsp.add_to(app)
 
 
 def _format(arguments: list[str]) -> Format:

@@ -20,6 +20,7 @@ from edgeimg.manifest.base import (
     Word,
     YoctoConf,
 )
+from edgeimg.manifest.product import YoctoLayers
 
 
 class RefusedQemu(Manifest):
@@ -196,6 +197,11 @@ class YoctoBoard(Manifest):
     )
     layers: tuple[Name, ...] = Field(
         default=(), description="Layers of `catalog/yocto.yaml`, but for those of every build."
+    )
+    repositories: dict[Name, YoctoLayers] = Field(
+        default_factory=dict,
+        description="Repositories of the vendor's that `catalog/yocto.yaml` does not have, or has "
+        "otherwise, by name. A path is relative to this file; `edgeimg lock` leaves their commits.",
     )
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
     licenses: dict[LicenseName, YoctoLicense] = Field(

@@ -243,6 +243,7 @@ class PlannedRepository:
         url, branch, commit: of a repository; None of a folder.
         folder: the user's; None of a repository.
         layers: folders in it, in the order of BBLAYERS; none for BitBake itself.
+        fixed: the board or the product says its commit, which is not renewed.
     """
 
     layers: tuple[str, ...]
@@ -250,6 +251,7 @@ class PlannedRepository:
     branch: str | None = None
     commit: str | None = None
     folder: Path | None = None
+    fixed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,95 @@
+"""bsp: a vendor's BSP becomes boards; what would clash with it is said beforehand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeimg.cli import options
+from edgeimg.cli.draw import Drawer, Format, colored, table
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH...",
+        help="A layer, a folder of layers, a kas file, a manifest of repo, a build folder, or an "
+        "external tree of Buildroot.",
+    ),
+]
+BitBake = Annotated[
+    Path | None,
+    typer.Option(
+        "--bitbake", help="Your BitBake; default: one beside the layers, else the extra `bsp`."
+    ),
+]
+Core = Annotated[
+    Path | None,
+    typer.Option("--core", help="openembedded-core; default: one beside the layers."),
+]
+Machines = Annotated[
+    list[str] | None,
+    typer.Option("--machine", help="Only this machine; may be repeated."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    bsp = typer.Typer(
+        help="Read a vendor's BSP: its machines as boards, and what would clash.",
+        rich_markup_mode=None,
+    )
+    bsp.command("import")(import_)
+    app.add_typer(bsp, name="bsp")
+
+
+def import_(
+    paths: Paths,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder that the boards are written to.")
+    ] = Path("boards"),
+    machine: Machines = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite boards that are there already.")
+    ] = False,
+    bitbake: BitBake = None,
+    core: Core = None,
+    output: options.Output = Format.text,
+) -> None:
+    """Write a board's YAML for each machine of a BSP; nothing is guessed."""
+    from edgeimg.bsp.find import find
+    from edgeimg.bsp.imports import facts, import_boards
+    from edgeimg.catalog.search import Catalog
+    from edgeimg.manifest.load import shown
+
+    known = facts(Catalog())
+    with Drawer(output) as drawer:
+        found = find(paths, bitbake=bitbake, core=core)
+        done, notes = import_boards(
+            found, known, out, machines=machine or (), force=force, report=drawer.report
+        )
+    for note in notes:
+        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
+    failed = [one for one in done if one.state == "failed"]
+    if output is Format.text:
+        rows = [
+            [
+                one.board or one.machine,
+                one.state,
+                *(one.facts.get(key, "") for key in ("architecture", "cpu", "console", "kernel")),
+                one.problem or ", ".join(one.open),
+            ]
+            for one in done
+        ]
+        columns = ["board", "state", "architecture", "cpu", "console", "kernel", "to fill in"]
+        table("", columns, rows)
+        written = sum(one.state == "written" for one in done)
+        kept = sum(one.state == "kept" for one in done)
+        print(f"{shown(out)}: {written} written, {kept} kept as they were, {len(failed)} failed")
+        first = next((one.path for one in done if one.path), None)
+        if first is not None:
+            print(f"Fill in what is open; then `edgeimg check --board {shown(first)}`.")
+    drawer.result({"boards": [one.to_json() for one in done], "notes": notes})
+    if failed:
+        raise typer.Exit(1)
