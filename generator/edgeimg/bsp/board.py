@@ -349,23 +349,45 @@ def _series(
     made.shown["kernel"] = " ".join(
         one for one in (machine.kernel.provider if machine.kernel else "", version or "") if one
     )
+    parts = _provides(machine, reading, origins)
     if not series:
         made.unknown("series", "the layers say none in common (LAYERSERIES_COMPAT)", 4)
         made.say(f"# {_kernel_says(machine)}", 6)
         return
     made.say("series:", 4)
     for name in series:
-        if version is None or machine.kernel is None or machine.kernel.recipe is None:
-            made.say(f"{name}: {{}} # {_kernel_says(machine)}", 6)
-            continue
-        layer = _layer_of(machine.kernel.recipe, reading.layers)
-        of = origins[layer.path].shown if layer else ""
-        made.say(f"{name}:", 6)
-        made.say("provides:", 8)
-        made.say("kernel:", 10)
-        made.say(f'version: "{version}"', 12)
-        made.say(f"source: {quoted(f'{machine.kernel.recipe.name} of {of}')}", 12)
-        made.say("checked: read by BitBake, imported", 12)
+        if version is None:
+            made.say(f"# {_kernel_says(machine)}", 6)
+        made.say(f"{name}:" if parts else f"{name}: {{}}", 6)
+        if parts:
+            made.say("provides:", 8)
+        for part, (number, source) in parts.items():
+            made.say(f"{part}:", 10)
+            made.say(f'version: "{number}"', 12)
+            made.say(f"source: {quoted(source)}", 12)
+            made.say("checked: read by BitBake, imported", 12)
+
+
+def _provides(
+    machine: Machine, reading: Reading, origins: Mapping[Path, Origin]
+) -> dict[str, tuple[str, str]]:
+    """Part -> its version, and where that is from: the kernel, and libraries of accelerators."""
+    found: dict[str, tuple[str, str]] = {}
+
+    def take(part: str, version: str, recipe: Path) -> None:
+        number = re.match(r"[0-9]+(\.[0-9]+)*", version)
+        if number and len(number[0]) <= 32 and re.match(NAME_PATTERN, part):
+            layer = _layer_of(recipe, reading.layers)
+            of = f" of {origins[layer.path].shown}" if layer else ""
+            found.setdefault(part, (number[0], f"{recipe.name}{of}"))
+
+    version = kernel_version(machine.kernel)
+    if version and machine.kernel and machine.kernel.recipe:
+        take("kernel", version, machine.kernel.recipe)
+    for recipe in machine.hints:
+        if recipe.compatible:
+            take(recipe.name, recipe.version, recipe.path)
+    return found
 
 
 def _kernel_says(machine: Machine) -> str:

@@ -30,6 +30,7 @@ class Bsp:
     Attributes:
         bitbake: the folder that holds BitBake's package `bb`.
         layers: in the order of BBLAYERS, oe-core's first; None: those of `build`.
+        own: those of them that the user named; None: all but oe-core.
         chosen: somebody has said which layers are in the build.
         build: a build folder.
         missing: what was named and is not here, one line each.
@@ -38,6 +39,7 @@ class Bsp:
 
     bitbake: Path
     layers: tuple[Path, ...] | None
+    own: tuple[Path, ...] | None = None
     chosen: bool = False
     build: Path | None = None
     missing: tuple[str, ...] = ()
@@ -90,6 +92,7 @@ def find(
     return Bsp(
         bitbake=parser,
         layers=layers,
+        own=tuple(one for one in layers if one in places.layers and not is_core(one)),
         chosen=places.chosen,
         missing=tuple(places.missing),
         notes=notes,
@@ -247,6 +250,11 @@ def _choose(name: str, layers: Sequence[Layer], series: set[str] | None) -> Laye
     of_name = [one for one in layers if name in one.names and one.problem is None]
     fitting = [one for one in of_name if series and series & (one.series or series)]
     return next(iter([*fitting, *of_name]), None)
+
+
+def is_core(layer: Path) -> bool:
+    """Whether the layer is oe-core's own."""
+    return is_file(layer / "conf/bitbake.conf")
 
 
 def _has_machines(layer: Path) -> bool:

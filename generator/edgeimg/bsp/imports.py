@@ -88,6 +88,7 @@ def import_boards(
         bsp.layers,
         build=bsp.build,
         machines=list(machines) or None,
+        own=bsp.own,
         hints=known.hints,
         report=report,
     )

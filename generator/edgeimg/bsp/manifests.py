@@ -54,7 +54,7 @@ def read_kas(path: Path) -> Named:
             continue
         folders.append(folder)
         layers = repo.get("layers")
-        for layer in ["."] if not layers else layers:
+        for layer in layers or ["."]:
             if (layers or {}).get(layer) not in ("disabled", "excluded", 0, False, "0", "n", "no"):
                 named.append((folder / layer).resolve())
     return Named(layers=tuple(named), folders=tuple(folders), missing=tuple(missing))

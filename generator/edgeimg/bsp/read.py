@@ -34,10 +34,10 @@ DEATHS = 5
 WORDS = (
     "DEFAULTTUNE",
     "DISTRO",
+    "DISTRO_FEATURES",
     "EFI_PROVIDER",
     "IMAGE_FSTYPES",
     "KERNEL_IMAGETYPE",
-    "LAYERSERIES_CORENAMES",
     "MACHINE_FEATURES",
     "PREFERRED_PROVIDER_u-boot",
     "PREFERRED_PROVIDER_virtual/bootloader",
@@ -197,6 +197,7 @@ def read(
     build: Path | None = None,
     local: bool = False,
     machines: Sequence[str] | None = None,
+    own: Sequence[Path] | None = None,
     hints: Sequence[str] = (),
     apart: bool = False,
     report: Report | None = None,
@@ -208,7 +209,8 @@ def read(
         layers: in the order of BBLAYERS; None: those of the build folder's bblayers.conf.
         build: a build folder, with conf/.
         local: whether its conf/local.conf counts.
-        machines: names; None: all that the layers beside oe-core have.
+        machines: names; None: all of the layers `own`.
+        own: None: all layers but oe-core.
         hints: recipes that are looked at for each machine.
         apart: read each layer's layer.conf by itself, and no machine.
 
@@ -219,6 +221,7 @@ def read(
         "bitbake": str(bitbake),
         "layers": None if layers is None else [str(one) for one in layers],
         "local": local,
+        "own": None if own is None else [str(one) for one in own],
         "recipes": list(hints),
         "words": WORDS,
         "seconds": SECONDS,

@@ -5,9 +5,10 @@ that the request names, and speaks JSON: one object on standard input, one objec
 standard output. Python that stands in the layers' configuration is run, as any build runs it.
 
 Request: `bitbake` (folder that holds `bb`), `build` (folder with conf/bblayers.conf, or an empty
-one), `layers` (folders; null: those of bblayers.conf), `local` (read conf/local.conf too), `apart` (read each layer by itself, and nothing else),
-`machines` (names; null: every one), `recipes` (names to look at for each machine), `words`
-(variables to expand), `seconds`, `memory_mib`.
+one), `layers` (folders; null: those of bblayers.conf), `local` (read conf/local.conf too), `apart`
+(read each layer by itself, and nothing else), `machines` (names; null: those of `own`), `own`
+(layers; null: all but oe-core), `recipes` (names to look at for each machine), `words` (variables
+to expand), `seconds`, `memory_mib`.
 
 Answers, in this order: `{"layers": ...}`, one `{"layer": ...}` each, `{"stack": ...}`, then for
 each machine `{"begin": name}` and `{"machine": ...}`, at last `{"end": true}`.
@@ -18,6 +19,7 @@ each machine `{"begin": name}` and `{"machine": ...}`, at last `{"end": true}`.
 
 from __future__ import annotations
 
+import functools
 import glob
 import importlib
 import importlib.util
@@ -83,7 +85,7 @@ def _import_bitbake(folder: str) -> None:
         # The wheel bitbake-setup lacks this part, which only builds need.
         for name in ("hashserv", "hashserv.client"):
             sys.modules[name] = types.ModuleType(name)
-    global bb
+    global bb  # noqa: PLW0603
     bb = importlib.import_module("bb")
     for part in ("cookerdata", "data", "parse", "parse.parse_py", "utils"):
         importlib.import_module(f"bb.{part}")
@@ -175,7 +177,7 @@ class Reader:
             before = (d.getVar("BBFILE_COLLECTIONS") or "").split()
             trial = bb.data.createCopy(d)
             self.missing = []
-            _, problem = self.timed(lambda: self._layer(trial, layer))
+            _, problem = self.timed(functools.partial(self._layer, trial, layer))
             if problem is None:
                 d = trial
             after = (d.getVar("BBFILE_COLLECTIONS") or "").split()
@@ -224,8 +226,12 @@ class Reader:
         wanted = self.request["machines"]
         if wanted is None:
             # oe-core's own are nobody's BSP.
-            own = os.path.join(os.path.dirname(core), "machine", "") if core else "/"
-            wanted = [one for one in sorted(found) if not core or not found[one][0].startswith(own)]
+            of_core = os.path.dirname(os.path.dirname(core)) if core else ""
+            mine = self.request["own"]
+            if mine is None:
+                mine = [one for one in self.owners.values() if one != of_core]
+            folders = [os.path.join(one, "conf/machine") for one in mine]
+            wanted = [one for one in sorted(found) if os.path.dirname(found[one][0]) in folders]
         wanted = [one for one in wanted if one in found]
         base, problem = self.timed(lambda: self._base(d))
         recipes, appends = self._files(base if base is not None else d)
@@ -355,7 +361,7 @@ class Reader:
     def _kernel(self, d: Any) -> dict[str, Any]:
         """The recipe that makes the kernel, and its version."""
         provider = d.getVar("PREFERRED_PROVIDER_virtual/kernel")
-        if not provider:
+        if not provider or "${" in provider:
             return {}
         wanted = d.getVar(f"PREFERRED_VERSION_{provider}") or ""
         answer = {"provider": provider, "wanted": wanted}

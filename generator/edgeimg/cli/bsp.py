@@ -41,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
         rich_markup_mode=None,
     )
     bsp.command("import")(import_)
+    bsp.command("check")(check)
     app.add_typer(bsp, name="bsp")
 
 
@@ -92,4 +93,60 @@ def import_(
             print(f"Fill in what is open; then `edgeimg check --board {shown(first)}`.")
     drawer.result({"boards": [one.to_json() for one in done], "notes": notes})
     if failed:
+        raise typer.Exit(1)
+
+
+def check(
+    paths: Paths,
+    file: options.File = None,
+    board: options.Board = None,
+    model: options.Models = None,
+    settings: options.Settings = None,
+    bitbake: BitBake = None,
+    core: Core = None,
+    output: options.Output = Format.text,
+) -> None:
+    """Say what would clash between a BSP's layers and the layer that the product emits."""
+    from edgeimg.bsp.check import check as clashes
+    from edgeimg.bsp.find import find
+    from edgeimg.bsp.read import read
+    from edgeimg.cli.plan import resolved
+
+    chosen = options.selection(file, board, model, "yocto", settings)
+    plan = resolved(chosen)
+    assert plan.yocto is not None
+    found = find(paths, bitbake=bitbake, core=core, every=True)
+    with Drawer(output) as drawer:
+        reading = read(
+            found.bitbake,
+            found.layers,
+            build=found.build,
+            local=found.build is not None,
+            machines=[plan.yocto.machine],
+            report=drawer.report,
+        )
+    findings = clashes(plan, reading, found.missing, chosen.project)
+    stops = [one for one in findings if one.stops]
+    for note in found.notes:
+        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
+    if output is Format.text:
+        if findings:
+            rows = [
+                [one.kind, "FAIL" if one.stops else "note", one.text, one.hint] for one in findings
+            ]
+            table("", ["what", "verdict", "found", "what to do"], rows)
+        word = colored("FAIL", "red", sys.stdout) if stops else colored("ok", "green", sys.stdout)
+        print(
+            f"{word}: meta-edgeimg of {plan.product} among {len(reading.layers)} layers: "
+            f"{len(stops)} of {len(findings)} findings stop a build"
+        )
+    drawer.result(
+        {
+            "ok": not stops,
+            "layers": [{"path": str(one.path), "collections": one.names} for one in reading.layers],
+            "findings": [vars(one) for one in findings],
+            "notes": list(found.notes),
+        }
+    )
+    if stops:
         raise typer.Exit(1)
