@@ -210,11 +210,9 @@ def _recipes(reading: Reading, ours: Mapping[str, tuple[str, str]]) -> Iterator[
         yield Finding(
             kind="same recipe",
             stops=wins,
-            text=f"{recipe.name} {recipe.version} of {recipe.collection} (priority {theirs[0]}) and "
-            f"{recipe.name} {version} of {COLLECTION} (priority {PRIORITY}): {winner} is built",
-            hint=f'Mask the other: BBMASK += "/{recipe.path.name}$", with its layer before.'
-            if wins
-            else "",
+            text=f"{recipe.name} {recipe.version} of {recipe.collection}, priority {theirs[0]}, and "
+            f"{version} of {COLLECTION}, priority {PRIORITY}: {winner} is built",
+            hint=f'Mask theirs: BBMASK += "{"/".join(recipe.path.parts[-4:])}"' if wins else "",
         )
 
 

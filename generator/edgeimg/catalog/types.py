@@ -291,6 +291,13 @@ class YoctoTune(Manifest):
     without: tuple[Word, ...] = Field(default=(), description="TUNE_FEATURES that it has not.")
 
 
+class BuildrootArch(Manifest):
+    """What Buildroot's symbols say where an architecture is this one."""
+
+    arch: Word = Field(description="BR2_ARCH.")
+    symbols: tuple[Word, ...] = Field(default=(), description="Symbols that are y.")
+
+
 class Architecture(Manifest):
     """What the field calls one architecture."""
 
@@ -300,7 +307,7 @@ class Architecture(Manifest):
     efi_loader: Word = Field(description="File name that UEFI looks for on a medium.")
     efi_stub: Word = Field(description="The EFI stub that a UKI begins with.")
     tune: YoctoTune = Field(description="As Yocto's machines say it.")
-    buildroot: Word = Field(description="Buildroot's BR2_ARCH.")
+    buildroot: BuildrootArch = Field(description="As Buildroot's configurations say it.")
 
 
 class Architectures(Manifest):

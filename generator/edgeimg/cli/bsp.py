@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeimg.cli import options
 from edgeimg.cli.draw import Drawer, Format, colored, table
+from edgeimg.errors import UserError
+
+if TYPE_CHECKING:
+    from edgeimg.bsp.board import Facts
+    from edgeimg.bsp.imports import Imported
+    from edgeimg.catalog.search import Catalog
 
 Paths = Annotated[
     list[Path],
@@ -31,7 +38,9 @@ Core = Annotated[
 ]
 Machines = Annotated[
     list[str] | None,
-    typer.Option("--machine", help="Only this machine; may be repeated."),
+    typer.Option(
+        "--machine", help="Only this machine, or configuration of Buildroot's; may be repeated."
+    ),
 ]
 
 
@@ -56,20 +65,27 @@ def import_(
     ] = False,
     bitbake: BitBake = None,
     core: Core = None,
+    buildroot: options.Buildroot = None,
     output: options.Output = Format.text,
 ) -> None:
     """Write a board's YAML for each machine of a BSP; nothing is guessed."""
+    from edgeimg.bsp.external import is_external
     from edgeimg.bsp.find import find
     from edgeimg.bsp.imports import facts, import_boards
     from edgeimg.catalog.search import Catalog
     from edgeimg.manifest.load import shown
 
-    known = facts(Catalog())
+    catalog = Catalog()
+    known = facts(catalog)
     with Drawer(output) as drawer:
-        found = find(paths, bitbake=bitbake, core=core)
-        done, notes = import_boards(
-            found, known, out, machines=machine or (), force=force, report=drawer.report
-        )
+        if is_external(paths[0]):
+            done = _external(catalog, known, paths, out, machine or (), force, drawer)
+            notes: list[str] = []
+        else:
+            found = find(paths, bitbake=bitbake, core=core)
+            done, notes = import_boards(
+                found, known, out, machines=machine or (), force=force, report=drawer.report
+            )
     for note in notes:
         print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
     failed = [one for one in done if one.state == "failed"]
@@ -94,6 +110,38 @@ def import_(
     drawer.result({"boards": [one.to_json() for one in done], "notes": notes})
     if failed:
         raise typer.Exit(1)
+
+
+def _external(
+    catalog: Catalog,
+    known: Facts,
+    paths: list[Path],
+    out: Path,
+    names: Sequence[str],
+    force: bool,
+    drawer: Drawer,
+) -> list[Imported]:
+    from edgeimg.bsp.external import import_external
+    from edgeimg.builders.buildroot.checkout import find_checkout
+    from edgeimg.catalog.types import BuildrootRelease
+    from edgeimg.manifest.load import shown
+
+    if len(paths) > 1:
+        raise UserError(
+            "is an external tree of Buildroot", place=shown(paths[0]), hint="Give it alone."
+        )
+    release = catalog.read(catalog.file("catalog/buildroot.yaml"), BuildrootRelease).value
+    checkout = find_checkout(release, offline=False, report=drawer.report)
+    return import_external(
+        paths[0],
+        checkout,
+        release.release,
+        known.architectures,
+        out,
+        names=tuple(names),
+        force=force,
+        report=drawer.report,
+    )
 
 
 def check(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from edgeimg.manifest.base import (
+    AnyPath,
     Config,
     InsidePath,
     Manifest,
@@ -138,6 +139,11 @@ class BuildrootBoard(Manifest):
         default=None,
         description="Upstream's configuration that ours is added to, such as `raspberrypi5`; "
         "absent: ours is all there is.",
+    )
+    external: AnyPath | None = Field(
+        default=None,
+        description="A vendor's external tree (BR2_EXTERNAL) that `defconfig` is of, relative to "
+        "this file; it stays where it is.",
     )
     config: Config = Field(default_factory=dict, description="Symbols that the board needs.")
     provides: Provides = Field(

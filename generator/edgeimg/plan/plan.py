@@ -213,6 +213,7 @@ class BuildrootPlan:
     Attributes:
         toolchain: its name in the catalogue.
         defconfig: upstream's, which ours is added to; None when ours is all there is.
+        external: the vendor's external tree that it is of; None: Buildroot's own.
         config: our symbols, section -> symbol -> value; a later section wins.
         packages: the external tree's packages that are needed, name -> folder.
         asked: symbol -> the place where the product asks for it.
@@ -225,6 +226,7 @@ class BuildrootPlan:
     release: BuildrootRelease
     toolchain: str
     defconfig: str | None
+    external: Path | None
     config: Mapping[str, Config]
     packages: Mapping[str, Path]
     asked: Mapping[str, str]
