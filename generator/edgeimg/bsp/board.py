@@ -27,9 +27,9 @@ class Facts:
     accelerators: Sequence[Accelerator]
 
     @property
-    def hints(self) -> tuple[str, ...]:
-        """The recipes that hint at an accelerator."""
-        return tuple(dict.fromkeys(name for one in self.accelerators for name in one.recipes))
+    def parts(self) -> dict[str, str]:
+        """Recipes that hint at an accelerator, and the part that each is."""
+        return {name: part for one in self.accelerators for name, part in one.recipes.items()}
 
 
 @dataclass(kw_only=True)
@@ -126,7 +126,7 @@ def draft(
     _layers(made, layers, reading, origins, facts, out)
     _artefacts(made, machine)
     made.unknown("flash", "how the image comes onto the board, such as bmaptool copy ...", 4)
-    _series(made, machine, layers, reading, origins)
+    _series(made, machine, layers, reading, origins, facts)
     return made
 
 
@@ -340,6 +340,7 @@ def _series(
     layers: Sequence[Layer],
     reading: Reading,
     origins: Mapping[Path, Origin],
+    facts: Facts,
 ) -> None:
     said = [one.series for one in layers if one.series is not None]
     series = sorted(set.intersection(*said)) if said else []
@@ -349,7 +350,7 @@ def _series(
     made.shown["kernel"] = " ".join(
         one for one in (machine.kernel.provider if machine.kernel else "", version or "") if one
     )
-    parts = _provides(machine, reading, origins)
+    parts = _provides(machine, reading, origins, facts.parts)
     if not series:
         made.unknown("series", "the layers say none in common (LAYERSERIES_COMPAT)", 4)
         made.say(f"# {_kernel_says(machine)}", 6)
@@ -369,7 +370,7 @@ def _series(
 
 
 def _provides(
-    machine: Machine, reading: Reading, origins: Mapping[Path, Origin]
+    machine: Machine, reading: Reading, origins: Mapping[Path, Origin], parts: Mapping[str, str]
 ) -> dict[str, tuple[str, str]]:
     """Part -> its version, and where that is from: the kernel, and libraries of accelerators."""
     found: dict[str, tuple[str, str]] = {}
@@ -386,7 +387,7 @@ def _provides(
         take("kernel", version, machine.kernel.recipe)
     for recipe in machine.hints:
         if recipe.compatible:
-            take(recipe.name, recipe.version, recipe.path)
+            take(parts[recipe.name], recipe.version, recipe.path)
     return found
 
 

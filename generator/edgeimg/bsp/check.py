@@ -207,12 +207,13 @@ def _recipes(reading: Reading, ours: Mapping[str, tuple[str, str]]) -> Iterator[
         theirs = (priorities.get(recipe.collection, 0), _parts(recipe.version or "1.0"))
         wins = theirs >= (PRIORITY, _parts(version))
         winner = "the vendor's" if wins else "ours"
+        mask = "/".join(recipe.path.parts[-4:])
         yield Finding(
             kind="same recipe",
             stops=wins,
-            text=f"{recipe.name} {recipe.version} of {recipe.collection}, priority {theirs[0]}, and "
-            f"{version} of {COLLECTION}, priority {PRIORITY}: {winner} is built",
-            hint=f'Mask theirs: BBMASK += "{"/".join(recipe.path.parts[-4:])}"' if wins else "",
+            text=f"{recipe.name} {recipe.version} of {recipe.collection}, priority {theirs[0]}, "
+            f"and {version} of {COLLECTION}, priority {PRIORITY}: {winner} is built",
+            hint=f'Mask theirs: BBMASK += "{mask}"' if wins else "",
         )
 
 

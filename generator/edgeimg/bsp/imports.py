@@ -89,7 +89,7 @@ def import_boards(
         build=bsp.build,
         machines=list(machines) or None,
         own=bsp.own,
-        hints=known.hints,
+        hints=tuple(known.parts),
         report=report,
     )
     if reading.problem:
