@@ -134,8 +134,6 @@ def _one(
 ) -> Imported:
     if machine.problem is not None:
         return Imported(machine=machine.name, state="failed", problem=machine.problem)
-    if machine.name.split() != [machine.name]:
-        return Imported(machine=machine.name, state="failed", problem="a MACHINE has no blanks")
     made = draft(machine, reading, origins, known, chosen=bsp.chosen, out=out)
     if not made.name or made.name in taken:
         other = f"; {taken[made.name]} has it" if made.name in taken else ""

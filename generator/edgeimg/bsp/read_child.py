@@ -95,15 +95,15 @@ def _import_bitbake(folder: str) -> None:
 
 def cause(error: BaseException) -> str:
     """An exception as one line."""
+    if isinstance(getattr(error, "exception", None), MemoryError):  # while a value is expanded
+        return "takes too much memory"
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8 text"
     if isinstance(error, RecursionError):
         return "includes without an end"
     if isinstance(error, MemoryError):
         return "takes too much memory"
-    inner = getattr(error, "args", ())
-    text = " ".join((str(error) or type(error).__name__ + " " + str(inner)).split())
-    return text[:300]
+    return " ".join((str(error) or type(error).__name__).split())[:300]
 
 
 class Reader:
@@ -315,7 +315,11 @@ class Reader:
         copy = bb.data.createCopy(d)
         # What local.conf says of a machine is of another one.
         copy.setVar("MACHINE", name)
-        _, problem = self.timed(lambda: self._parse(copy, name))
+        problem: str | None = "its file cannot be read"
+        if name.split() != [name]:
+            problem = "a MACHINE has no blanks"
+        elif os.path.isfile(paths[0]):
+            _, problem = self.timed(lambda: self._parse(copy, name))
         answer["missing"] = list(dict.fromkeys(self.missing))
         answer["problem"] = problem
         if problem is None:
