@@ -108,7 +108,7 @@ def draft(
     for name, why in machine.unknown.items():
         made.say(f"# {name} cannot be told: {one_line(why, 120)}")
     made.say("version: 1")
-    made.say(f"name: {made.name}")
+    made.say(f"name: {quoted(made.name)}")
     made.say(f"summary: {quoted(_summary(machine))}")
     _cpu(made, machine, facts)
     made.unknown("memory_mib", "RAM in MiB, of the smallest model; no layer says it")
@@ -120,7 +120,7 @@ def draft(
     made.say("debian: {unsupported: imported from layers of Yocto; yocto serves this board}", 2)
     made.say("buildroot: {unsupported: imported from layers of Yocto; yocto serves this board}", 2)
     made.say("yocto:", 2)
-    made.say(f"machine: {machine.name}", 4)
+    made.say(f"machine: {quoted(machine.name)}", 4)
     _bootloader(made, machine)
     layers = _needed(machine, reading, chosen=chosen)
     _layers(made, layers, reading, origins, facts, out)
@@ -169,7 +169,7 @@ def _cpu(made: Draft, machine: Machine, facts: Facts) -> None:
     cpu = re.search(r"-mcpu=([A-Za-z0-9_.-]+)", flags)
     tune = values.get("DEFAULTTUNE", "")
     if cpu is not None:
-        made.say(f"cpu: {cpu[1]} # DEFAULTTUNE {one_line(tune)}")
+        made.say(f"cpu: {quoted(cpu[1])} # DEFAULTTUNE {one_line(tune)}")
     else:
         march = re.search(r"-march=(\S+)", flags)
         made.unknown("cpu", f"tune {tune or 'not known'} says {march[0] if march else 'none'}")
@@ -184,7 +184,7 @@ def _console(made: Draft, machine: Machine) -> None:
     if first is None:
         made.unknown("console", "the serial console's device; SERIAL_CONSOLES is not known")
     else:
-        made.say(f"console: {first} # SERIAL_CONSOLES {one_line(' '.join(consoles))}")
+        made.say(f"console: {quoted(first)} # SERIAL_CONSOLES {one_line(' '.join(consoles))}")
     made.shown["console"] = first or ""
 
 
@@ -301,7 +301,7 @@ def _layers(
 
 
 def _repository(made: Draft, name: str, at: Origin, layers: Sequence[Layer], out: Path) -> None:
-    made.say(f"{name}:", 6)
+    made.say(f"{quoted(name)}:", 6)
     if at.url is not None:
         made.say(f"url: {quoted(at.url) if ':' not in at.url else at.url}", 8)
         made.say(f"branch: {quoted(at.branch or '')}", 8)

@@ -166,7 +166,7 @@ def _draft(
     for symbol in _dropped(kconfig, text):
         made.say(f"# This Buildroot has it not, or otherwise: {symbol}")
     made.say("version: 1")
-    made.say(f"name: {board}")
+    made.say(f"name: {quoted(board)}")
     made.say(f"summary: {quoted(name.replace('_', ' '))}")
     arch = next(
         (
@@ -190,7 +190,7 @@ def _draft(
     made.unknown("storage_mib", "size of the boot medium in MiB; no configuration says it")
     console = value("BR2_TARGET_GENERIC_GETTY_PORT")
     if re.fullmatch(r"[A-Za-z0-9]+", console) and console != "console":
-        made.say(f"console: {console} # BR2_TARGET_GENERIC_GETTY_PORT")
+        made.say(f"console: {quoted(console)} # BR2_TARGET_GENERIC_GETTY_PORT")
     else:
         made.unknown("console", f"BR2_TARGET_GENERIC_GETTY_PORT is {console or 'not said'}")
     made.unknown("offers", "such as [usb, pcie]; no configuration says them", needed=False)

@@ -77,10 +77,13 @@ def test_text_of_a_layer_stays_text(edgeimg, place) -> None:  # type: ignore[no-
         'IMAGE_FSTYPES = "wic ../../x {image} $(id)"\n'
         'UBOOT_MACHINE = "a\\nbuilders: {}"\n'
         'DEFAULTTUNE = "x: y #"\n'
+        'TUNE_CCARGS = "-mcpu=8548"\n'
     )
-    layer(place / "meta-text", "text", {"conf/machine/text.conf": text})
+    files = {"conf/machine/text.conf": text, "conf/machine/8548.conf": text}
+    layer(place / "meta-text", "text", {**files, "conf/machine/null.conf": text})
     assert edgeimg("bsp", "import", "meta-text").status == 0
-    answer = edgeimg("check", "--board", "boards/text.yaml")
-    # Only what has to be filled in is wrong with it.
-    lines = [one for one in answer.stderr.splitlines() if one.startswith("error: ")]
-    assert lines and all("is to be filled in" in one for one in lines)
+    for name in ("text", "8548", "null"):
+        answer = edgeimg("check", "--board", f"boards/{name}.yaml")
+        # Only what has to be filled in is wrong with it.
+        lines = [one for one in answer.stderr.splitlines() if one.startswith("error: ")]
+        assert lines and all("is to be filled in" in one for one in lines), lines
