@@ -20,7 +20,9 @@ found=$(version_in "$BUILDROOT") || :
 [ -n "$found" ] || fail "check: there is no Buildroot in $BUILDROOT"
 [ "${found%-git}" = "$RELEASE" ] ||
 	fail "check: $BUILDROOT is Buildroot $found, and this project is for $RELEASE. Check out its tag $RELEASE"
-if [ -n "$DEFCONFIG" ] && [ ! -e "$BUILDROOT/configs/${DEFCONFIG}_defconfig" ]; then
+if [ -n "$VENDOR" ] && [ ! -e "$VENDOR/configs/${DEFCONFIG}_defconfig" ]; then
+	fail "check: $VENDOR has no configs/${DEFCONFIG}_defconfig. VENDOR in config.mk is where the vendor's tree lies"
+elif [ -z "$VENDOR" ] && [ -n "$DEFCONFIG" ] && [ ! -e "$BUILDROOT/configs/${DEFCONFIG}_defconfig" ]; then
 	fail "check: Buildroot $found has no board $DEFCONFIG: there is no configs/${DEFCONFIG}_defconfig"
 fi
 

@@ -22,7 +22,7 @@ br() (
 	[ -z "$OFFLINE" ] || flags="$flags $(no_network)"
 	# shellcheck disable=SC2046,SC2086
 	exec env $(printf -- '-u %s ' $TOLD MAKEFLAGS MFLAGS MAKELEVEL) make --no-print-directory \
-		-C "$BUILDROOT" O="$OUTPUT" BR2_EXTERNAL="$EXTERNAL" $flags "$@"
+		-C "$BUILDROOT" O="$OUTPUT" BR2_EXTERNAL="$EXTERNAL${VENDOR:+:$VENDOR}" $flags "$@"
 )
 
 # build/show-info.json: the packages that are built. Again when a file of ours that may

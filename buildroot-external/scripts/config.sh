@@ -1,5 +1,5 @@
 #!/bin/sh
-# Upstream's defconfig, if the board has one, and ours over it; then every symbol of ours
+# Upstream's or a vendor's defconfig, if the board has one, and ours over it; then every symbol of ours
 # must be in Buildroot's .config, which drops what it cannot have without a word.
 . scripts/common.sh
 mkdir -p build "$OUTPUT"
@@ -12,7 +12,7 @@ fi
 {
 	echo "# For Buildroot $RELEASE"
 	{
-		[ -z "$DEFCONFIG" ] || cat "$BUILDROOT/configs/${DEFCONFIG}_defconfig"
+		[ -z "$DEFCONFIG" ] || cat "${VENDOR:-$BUILDROOT}/configs/${DEFCONFIG}_defconfig"
 		cat build/asked
 	} | awk -v lists="$LISTS" -f scripts/merge.awk
 } >build/defconfig.new

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.bench import flash
 from tests.catalogue import yocto_boards
+from tests.unit.bsp.bspkit import BOARD, KERNEL, core, layer
 from tests.upstream.products import product
 
 EDGEIMG = Path(sys.executable).parent / "edgeimg"
@@ -122,8 +123,28 @@ def main(arguments: Sequence[str]) -> None:
             show(f"QEMU's start to first inference, {boot} boot", limit, f"{seconds:.2f} s")
         over, rest = flash.measure()
         show("`edgeimg flash`: writing, over bmaptool", "2 %", f"{over}; {rest}")
+        show(
+            "`edgeimg bsp import`, a layer with 100 machines", "10 s", bsp_import(Path(name), cache)
+        )
         if os.environ.get("EDGEIMG_BUILDROOT"):
             buildroot(Path(name) / "buildroot", cache)
+
+
+def bsp_import(folder: Path, cache: Path) -> str:
+    """A made layer with 100 machines, on the oe-core that OE_CORE names if it does."""
+    files = {f"conf/machine/acme-{number}.conf": BOARD for number in range(100)}
+    if given := os.environ.get("OE_CORE"):
+        tune = "conf/machine/include/arm/armv8a/tune-cortexa53.inc"
+        files = {
+            path: text.replace("conf/machine/include/tune-a53.inc", tune)
+            for path, text in files.items()
+        }
+    files["recipes-kernel/linux/linux-acme_6.12.bb"] = KERNEL
+    layer(folder / "meta-acme", "acme", files)
+    of_core = Path(given).resolve() if given else core(folder / "openembedded-core")
+    arguments = ("bsp", "import", "meta-acme", "--core", str(of_core), "--force")
+    seconds = median(folder, *arguments, cache=cache, times=3)
+    return f"{seconds:.1f} s ({'openembedded-core' if given else 'a stub of oe-core'})"
 
 
 def buildroot(folder: Path, cache: Path) -> None:

@@ -23,6 +23,7 @@ ORDER = [
     "verify",
     "guest",
     "flash",
+    "bsp",
     "builders",
     "render",
     "prepare",

@@ -109,6 +109,11 @@ class Accelerator(Manifest):
     )
     runtimes: tuple[Name, ...] = Field(default=(), description="Runtimes that can use it.")
     releases: tuple[AcceleratorRelease, ...] = Field(default=(), description="Newest wanted first.")
+    recipes: dict[PackageName, Name] = Field(
+        default_factory=dict,
+        description="Yocto recipes of its driver, firmware or library, and the part that each is: "
+        "layers that have one are for boards with it.",
+    )
     precompiled: AcceleratorPrecompiled | None = Field(
         default=None, description="Absent: a compiled file is not known from another."
     )

@@ -297,6 +297,21 @@ class Feature(Manifest):
         return self
 
 
+class YoctoTune(Manifest):
+    """What BitBake's variables say where an architecture is this one."""
+
+    arch: Word = Field(description="TUNE_ARCH.")
+    features: tuple[Word, ...] = Field(default=(), description="TUNE_FEATURES that it has.")
+    without: tuple[Word, ...] = Field(default=(), description="TUNE_FEATURES that it has not.")
+
+
+class BuildrootArch(Manifest):
+    """What Buildroot's symbols say where an architecture is this one."""
+
+    arch: Word = Field(description="BR2_ARCH.")
+    symbols: tuple[Word, ...] = Field(default=(), description="Symbols that are y.")
+
+
 class Architecture(Manifest):
     """What the field calls one architecture."""
 
@@ -305,6 +320,8 @@ class Architecture(Manifest):
     machine: Word = Field(description="The machine as `uname -m` and wheels call it.")
     efi_loader: Word = Field(description="File name that UEFI looks for on a medium.")
     efi_stub: Word = Field(description="The EFI stub that a UKI begins with.")
+    tune: YoctoTune = Field(description="As Yocto's machines say it.")
+    buildroot: BuildrootArch = Field(description="As Buildroot's configurations say it.")
 
 
 class Architectures(Manifest):
@@ -411,6 +428,9 @@ class YoctoCatalog(Manifest):
     checked: Text = Field(description="When and how.")
     series: dict[Name, YoctoSeries] = Field(description="The first is the default.")
     layers: tuple[Name, ...] = Field(description="In every build.")
+    machine_features: dict[Word, Name] = Field(
+        default_factory=dict, description="MACHINE_FEATURES, and what a board offers that has it."
+    )
     conf: YoctoConf = Field(description="Lines of every local.conf.")
     repositories: dict[Name, YoctoRepository] = Field(description="`bitbake` is one of them.")
 

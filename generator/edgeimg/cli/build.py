@@ -65,6 +65,14 @@ def generate(
     project: options.Project = None,
     locked: options.Locked = False,
     offline: options.Offline = False,
+    layer_only: Annotated[
+        bool,
+        typer.Option(
+            "--layer-only",
+            help="Yocto: the layer and nothing else, for a build that you have; default folder: "
+            "build/<product>-<board>-layer.",
+        ),
+    ] = False,
     output: options.Output = Format.text,
 ) -> None:
     """Emit the project: complete, readable, and buildable without edgeimg."""
@@ -74,6 +82,10 @@ def generate(
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
+    if layer_only:
+        folder = project or chosen.project.with_name(f"{chosen.project.name}-layer")
+        _layer_only(chosen, plan, folder, locked=locked, offline=offline, output=output)
+        return
     folder = project or chosen.project
     with Drawer(output) as drawer, holding(folder):
         done = generated(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
@@ -88,6 +100,38 @@ def generate(
         {
             "project": str(folder),
             "files": done.files,
+            "changed": list(done.changed),
+            "removed": list(done.removed),
+        }
+    )
+
+
+def _layer_only(
+    chosen: Selection, plan: Plan, folder: Path, *, locked: bool, offline: bool, output: Format
+) -> None:
+    from edgeimg.builders.image import holding
+    from edgeimg.builders.yocto import layer_only
+    from edgeimg.builders.yocto.render import LAYER
+    from edgeimg.manifest.load import shown
+    from edgeimg.prepare.inputs import prepare
+    from edgeimg.render.write import write
+
+    layer_only.check_folder(plan, folder)
+    with Drawer(output) as drawer, holding(folder):
+        inputs = prepare(plan, chosen.lock, locked=locked, offline=offline, report=drawer.report)
+        done = write(layer_only.render_layer(plan, inputs), folder)
+    assert plan.yocto is not None
+    lines = layer_only.lines_to_add(plan, plan.yocto)
+    if output is Format.text:
+        print(
+            f"{shown(folder)}: {done.files} files, {len(done.changed)} written, "
+            f"{len(done.removed)} removed. To add:"
+        )
+        print(layer_only.said(folder, lines))
+    drawer.result(
+        {
+            "layer": str(folder / LAYER),
+            "local.conf": lines,
             "changed": list(done.changed),
             "removed": list(done.removed),
         }

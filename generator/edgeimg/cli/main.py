@@ -12,6 +12,7 @@ from types import FrameType
 import typer
 
 from edgeimg.cli import (
+    bsp,
     build,
     compat,
     device,
@@ -70,6 +71,7 @@ menuconfig.add_to(app)
 shell.add_to(app)
 project.add_to(app)
 inspect.add_to(app)
+bsp.add_to(app)
 
 
 def _format(arguments: list[str]) -> Format:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from edgeimg.manifest.base import (
+    AnyPath,
     Config,
     InsidePath,
     Manifest,
@@ -20,6 +21,7 @@ from edgeimg.manifest.base import (
     Word,
     YoctoConf,
 )
+from edgeimg.manifest.product import YoctoLayers
 
 
 class RefusedQemu(Manifest):
@@ -138,6 +140,11 @@ class BuildrootBoard(Manifest):
         description="Upstream's configuration that ours is added to, such as `raspberrypi5`; "
         "absent: ours is all there is.",
     )
+    external: AnyPath | None = Field(
+        default=None,
+        description="A vendor's external tree (BR2_EXTERNAL) that `defconfig` is of, relative to "
+        "this file; it stays where it is.",
+    )
     config: Config = Field(default_factory=dict, description="Symbols that the board needs.")
     provides: Provides = Field(
         default_factory=dict, description="Versions of its parts, over the catalogue's."
@@ -196,6 +203,11 @@ class YoctoBoard(Manifest):
     )
     layers: tuple[Name, ...] = Field(
         default=(), description="Layers of `catalog/yocto.yaml`, but for those of every build."
+    )
+    repositories: dict[Name, YoctoLayers] = Field(
+        default_factory=dict,
+        description="Repositories of the vendor's that `catalog/yocto.yaml` does not have, or has "
+        "otherwise, by name. A path is relative to this file; `edgeimg lock` leaves their commits.",
     )
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
     licenses: dict[LicenseName, YoctoLicense] = Field(

@@ -67,8 +67,26 @@ def _location(data: Any, path: Sequence[str | int]) -> Location:
 
 
 def _missing(source: Source, location: Location, detail: Any) -> UserError:
-    where = _dotted((*location, detail["loc"][-1]))
+    key = detail["loc"][-1]
+    where = _dotted((*location, key))
+    line = _waiting(source, str(key))
+    if line is not None:
+        return UserError(
+            f"{where}: is to be filled in",
+            place=f"{source.place(()).split(':')[0]}:{line}",
+            hint="Take the '#' before it away, and write a value.",
+        )
     return UserError(f"{where}: is missing", place=source.place(location), hint="It is required.")
+
+
+def _waiting(source: Source, key: str) -> int | None:
+    """The line on which the key stands as a comment without a value, such as `# flash: # ...`."""
+    try:
+        lines = source.path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    pattern = re.compile(rf"\s*# {re.escape(key)}:\s*(#.*)?")
+    return next((at for at, line in enumerate(lines, 1) if pattern.fullmatch(line)), None)
 
 
 def _one_error(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from edgeimg.catalog.types import BuildrootRelease
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import Config
 from edgeimg.manifest.board import BuildrootBoard
+from edgeimg.manifest.load import is_file, shown, user_path
 from edgeimg.manifest.product import Product
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.packages import choose_packages, symbol_of
@@ -85,6 +87,7 @@ def plan_buildroot(
         release=release,
         toolchain=toolchain,
         defconfig=serves.defconfig,
+        external=_external(chosen, serves),
         config=sections,
         packages=choose_packages(chosen.catalog, sections),
         asked=_asked(chosen),
@@ -116,6 +119,24 @@ def _asked(chosen: Chosen) -> dict[str, str]:
     for symbol in product.buildroot.config:
         asked[symbol] = source.place(("buildroot", "config", symbol))
     return asked
+
+
+def _external(chosen: Chosen, serves: BuildrootBoard) -> Path | None:
+    """The vendor's external tree, which must have the defconfig."""
+    if serves.external is None:
+        return None
+    place = shown(chosen.board_path)
+    folder = user_path(chosen.board_path.resolve().parent, serves.external, place).resolve()
+    if re.search(r"[\s:@]", str(folder)):
+        raise UserError(
+            f"external: Buildroot takes no blank, ':' or '@' in the path {folder}",
+            place=place,
+            hint="Move the tree.",
+        )
+    for name in ("external.desc", f"configs/{serves.defconfig}_defconfig"):
+        if not is_file(folder / name):
+            raise UserError(f"external: {serves.external} has no {name}", place=place)
+    return folder
 
 
 def _folder(chosen: Chosen) -> Path | None:

@@ -213,6 +213,7 @@ class BuildrootPlan:
     Attributes:
         toolchain: its name in the catalogue.
         defconfig: upstream's, which ours is added to; None when ours is all there is.
+        external: the vendor's external tree that it is of; None: Buildroot's own.
         config: our symbols, section -> symbol -> value; a later section wins.
         packages: the external tree's packages that are needed, name -> folder.
         asked: symbol -> the place where the product asks for it.
@@ -225,6 +226,7 @@ class BuildrootPlan:
     release: BuildrootRelease
     toolchain: str
     defconfig: str | None
+    external: Path | None
     config: Mapping[str, Config]
     packages: Mapping[str, Path]
     asked: Mapping[str, str]
@@ -243,6 +245,7 @@ class PlannedRepository:
         url, branch, commit: of a repository; None of a folder.
         folder: the user's; None of a repository.
         layers: folders in it, in the order of BBLAYERS; none for BitBake itself.
+        fixed: the board or the product says its commit, which is not renewed.
     """
 
     layers: tuple[str, ...]
@@ -250,6 +253,7 @@ class PlannedRepository:
     branch: str | None = None
     commit: str | None = None
     folder: Path | None = None
+    fixed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from edgeimg.catalog.accelerators import AcceleratorYocto
@@ -10,9 +11,9 @@ from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import WORDS, Feature, Flasher, YoctoCatalog, YoctoLayer
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import YoctoConf
-from edgeimg.manifest.board import Unsupported, YoctoBoard, YoctoBoardSeries
+from edgeimg.manifest.board import Board, Unsupported, YoctoBoard, YoctoBoardSeries
 from edgeimg.manifest.load import is_file, shown, user_path
-from edgeimg.manifest.product import Product
+from edgeimg.manifest.product import Product, YoctoLayers
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.plan import (
     FlashWay,
@@ -228,8 +229,14 @@ def _repositories(
 
     for name in wanted:
         take(name)
+    given = _of_board(chosen)
     found: dict[str, PlannedRepository] = {}
     for repository in dict.fromkeys(["bitbake", *(owner[name] for name in order)]):
+        layers = tuple(layer.path for name, layer in order.items() if owner[name] == repository)
+        if repository in given:
+            one = given.pop(repository)
+            found[repository] = replace(one, layers=tuple(dict.fromkeys((*layers, *one.layers))))
+            continue
         entry = catalog.repositories[repository]
         pin = entry.series.get(series)
         if pin is None:
@@ -237,13 +244,29 @@ def _repositories(
                 f"layers: {repository} has no branch for {series}", place=shown(chosen.board_path)
             )
         found[repository] = PlannedRepository(
-            url=entry.url,
-            branch=pin.branch,
-            commit=pin.commit,
-            layers=tuple(layer.path for name, layer in order.items() if owner[name] == repository),
+            url=entry.url, branch=pin.branch, commit=pin.commit, layers=layers
         )
+    found.update(given)
     found.update(_own(chosen, found))
     return found, {name: layer.collection for name, layer in order.items()}
+
+
+def _of_board(chosen: Chosen) -> dict[str, PlannedRepository]:
+    """The repositories that the board's YAML says itself."""
+    serves = chosen.board.builders.yocto
+    if isinstance(serves, Unsupported) or not serves.repositories:
+        return {}
+    source = chosen.catalog.read(chosen.board_path, Board).source
+    found = {}
+    for name, one in serves.repositories.items():
+        where = ("builders", "yocto", "repositories", name)
+        place = source.place((*where, ""))
+        if name == "product":
+            raise UserError(
+                "repositories: 'product' is the emitted project", place=place, hint="Rename it."
+            )
+        found[name] = _said(one, f"repositories.{name}", chosen.board_path.resolve().parent, place)
+    return found
 
 
 def _own(chosen: Chosen, known: dict[str, PlannedRepository]) -> dict[str, PlannedRepository]:
@@ -258,29 +281,33 @@ def _own(chosen: Chosen, known: dict[str, PlannedRepository]) -> dict[str, Plann
                 place=place,
                 hint="Give it another name.",
             )
-        folder = user_path(base, one.path, place) if one.path is not None else None
-        if folder is not None:
-            if len(str(folder.resolve()).split()) != 1:
-                raise UserError(
-                    f"yocto.layers.{name}: BitBake splits a path at its blanks",
-                    place=place,
-                    hint="Move the layer.",
-                )
-            for layer in one.layers:
-                if not is_file(folder / layer / "conf/layer.conf"):
-                    raise UserError(
-                        f"yocto.layers.{name}: {one.path} has no {layer}/conf/layer.conf",
-                        place=place,
-                        hint="Name the folders that are layers in `layers:`.",
-                    )
-        found[name] = PlannedRepository(
-            url=one.url,
-            branch=one.branch,
-            commit=one.commit,
-            folder=folder.resolve() if folder else None,
-            layers=one.layers,
-        )
+        found[name] = _said(one, f"yocto.layers.{name}", base, place)
     return found
+
+
+def _said(one: YoctoLayers, key: str, base: Path, place: str) -> PlannedRepository:
+    """A repository, or a folder relative to `base`, as somebody has written it."""
+    folder = user_path(base, one.path, place) if one.path is not None else None
+    if folder is not None:
+        if len(str(folder.resolve()).split()) != 1:
+            raise UserError(
+                f"{key}: BitBake splits a path at its blanks", place=place, hint="Move the layer."
+            )
+        for layer in one.layers:
+            if not is_file(folder / layer / "conf/layer.conf"):
+                raise UserError(
+                    f"{key}: {one.path} has no {layer}/conf/layer.conf",
+                    place=place,
+                    hint="Name the folders that are layers in `layers:`.",
+                )
+    return PlannedRepository(
+        url=one.url,
+        branch=one.branch,
+        commit=one.commit,
+        folder=folder.resolve() if folder else None,
+        layers=one.layers,
+        fixed=True,
+    )
 
 
 def _recipes(catalog: Catalog, names: Iterable[str]) -> dict[str, Path]:

@@ -59,11 +59,11 @@ def lock_request(plan: Plan) -> LockRequest:
 
 
 def _layers_request(yocto: YoctoPlan) -> tuple[LayersRequest, ...]:
-    """The catalogue's repositories; those of the product are pinned by the product."""
+    """The catalogue's repositories; those of the board and the product are pinned by these."""
     return tuple(
         LayersRequest(name=name, url=one.url, branch=one.branch)
         for name, one in yocto.repositories.items()
-        if name not in yocto.own and one.url is not None and one.branch is not None
+        if not one.fixed and one.url is not None and one.branch is not None
     )
 
 

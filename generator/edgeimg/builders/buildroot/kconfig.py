@@ -31,7 +31,7 @@ def explain(
         buildroot: the checkout.
         output: the output folder, whose .config says what is set.
     """
-    with _environment(buildroot, output):
+    with environment(buildroot, output):
         kconfig = read_kconfig(buildroot / "Config.in", output / ".config")
         return [
             _error(kconfig, symbol, value, places.get(symbol, f"{symbol}={value}"))
@@ -123,7 +123,7 @@ def _otherwise(symbol: Any, value: str) -> str:
 
 
 @contextmanager
-def _environment(buildroot: Path, output: Path) -> Iterator[None]:
+def environment(buildroot: Path, output: Path) -> Iterator[None]:
     """What Buildroot's make tells Kconfig; the parser reads it from our own environment."""
     ours = {
         "srctree": str(buildroot),

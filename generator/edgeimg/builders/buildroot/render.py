@@ -209,6 +209,7 @@ def _variables(plan: Plan, buildroot: BuildrootPlan) -> list[tuple[str, str]]:
         ("COMMIT", release.commit),
         ("GIT", release.git),
         ("DEFCONFIG", buildroot.defconfig or ""),
+        ("VENDOR", str(buildroot.external or "")),
         ("LISTS", " ".join(release.lists)),
         ("TOOLCHAIN", buildroot.toolchain),
         ("RELOCATED", "yes" if release.toolchains[buildroot.toolchain].relocated else ""),

@@ -1,0 +1,190 @@
+"""Files that say where layers are checked out: kas's, and the manifests of repo."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from edgeimg.errors import InternalError, UserError
+from edgeimg.manifest.load import is_folder, shown
+from edgeimg.process import run
+
+MAX_BYTES = 1 << 20
+MAX_FILES = 100
+KAS_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """What such a file names.
+
+    Attributes:
+        layers: folders that it says are layers; empty when it does not say which.
+        folders: checkouts in which the layers are to be found.
+        missing: what it names and is not checked out, one line each.
+    """
+
+    layers: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def read_kas(path: Path) -> Named:
+    """The layers of a kas file and of all that it includes, as kas itself reads them.
+
+    A repository with an address is looked for where kas clones it: below KAS_WORK_DIR, here,
+    beside the file, and in the folders above it.
+
+    Raises:
+        UserError: kas cannot read it.
+    """
+    whole = _kas_dump(path)
+    named, folders, missing = [], [], []
+    for name, repo in sorted((whole.get("repos") or {}).items()):
+        repo = repo or {}
+        folder = _kas_folder(path, name, repo)
+        if folder is None:
+            missing.append(f"{name}, {repo.get('url') or repo.get('path') or 'of this file'}")
+            continue
+        folders.append(folder)
+        layers = repo.get("layers")
+        for layer in layers or ["."]:
+            if (layers or {}).get(layer) not in ("disabled", "excluded", 0, False, "0", "n", "no"):
+                named.append((folder / layer).resolve())
+    return Named(layers=tuple(named), folders=tuple(folders), missing=tuple(missing))
+
+
+def _kas_dump(path: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "kas", "-l", "warning", "dump", "--format", "json"]
+    command += ["--skip", "finish_setup_repos", "--skip", "repos_checkout", "--skip", "setup_dir"]
+    env = {**os.environ}
+    for folder in _above(path):
+        # Files of other repositories are included from where those are checked out.
+        env["KAS_WORK_DIR"] = str(folder)
+        try:
+            done = run(
+                [*command, path.resolve()],
+                env=env,
+                cwd=path.resolve().parent,
+                timeout=KAS_SECONDS,
+                check=False,
+            )
+        except InternalError:
+            raise UserError("kas took too long to read it", place=shown(path)) from None
+        if done.status == 0:
+            try:
+                whole = json.loads(done.stdout)
+            except ValueError:
+                break
+            return whole if isinstance(whole, dict) else {}
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    why = lines[-1].split(" - ")[-1].strip()[:300] if lines else "it says nothing"
+    raise UserError(
+        f"kas cannot read it: {why}",
+        place=shown(path),
+        hint="Check it with `kas dump`; set KAS_WORK_DIR to where its repositories are.",
+    )
+
+
+def _above(path: Path) -> Iterator[Path]:
+    """Folders that kas may have cloned to, the likeliest first."""
+    if named := os.environ.get("KAS_WORK_DIR"):
+        yield Path(named)
+    yield Path.cwd()
+    parents = path.resolve().parents
+    yield from parents[:4]
+
+
+def _kas_folder(path: Path, name: str, repo: dict[str, Any]) -> Path | None:
+    said = repo.get("path")
+    if not repo.get("url") and not said:
+        return _root(path)
+    for base in _above(path):
+        folder = base / (said or name)
+        if is_folder(folder):
+            return folder.resolve()
+    return None
+
+
+def _root(path: Path) -> Path:
+    """The repository that a kas file lies in, else its folder."""
+    here = path.resolve().parent
+    return next((one for one in (here, *here.parents) if (one / ".git").exists()), here)
+
+
+def read_repo(path: Path) -> Named:
+    """The checkouts that a manifest of repo names.
+
+    Raises:
+        UserError: it is not a manifest, or includes one that is not there.
+    """
+    projects: dict[str, str] = {}
+    seen: set[Path] = set()
+    # `include` is relative to the repository of the manifests.
+    base = path.resolve().parent
+    if base.name == ".repo":
+        base = base / "manifests"
+
+    def take(file: Path) -> None:
+        if file in seen:
+            return
+        seen.add(file)
+        if len(seen) > MAX_FILES:
+            raise UserError("includes too many others", place=shown(path))
+        for element in _xml(file):
+            name = element.get("name", "")
+            if element.tag == "include" and name:
+                take((base / name).resolve())
+            elif element.tag == "project" and name:
+                projects[name] = element.get("path") or name
+            elif element.tag == "remove-project":
+                projects.pop(name, None)
+
+    take(path.resolve())
+    if not projects:
+        raise UserError("names no project", place=shown(path), hint="Is it a manifest of repo?")
+    root = _workspace(path.resolve(), list(projects.values()))
+    folders, missing = [], []
+    for name, place in sorted(projects.items()):
+        if root is not None and is_folder(root / place):
+            folders.append((root / place).resolve())
+        else:
+            missing.append(f"{place}, project {name}")
+    return Named(folders=tuple(folders), missing=tuple(missing))
+
+
+def _xml(path: Path) -> list[ElementTree.Element]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"has more than {MAX_BYTES:,} bytes", place=shown(path))
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"cannot be read: {error.strerror}", place=shown(path), hint="Check the path."
+        ) from None
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise UserError("has a DOCTYPE, which a manifest of repo has not", place=shown(path))
+    try:
+        root = ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise UserError(f"is not XML: {error}", place=shown(path)) from None
+    if root.tag != "manifest":
+        raise UserError(
+            f"begins with <{root.tag[:40]}>, and a manifest of repo with <manifest>",
+            place=shown(path),
+        )
+    return list(root)
+
+
+def _workspace(path: Path, places: list[str]) -> Path | None:
+    """The folder that the projects are checked out in."""
+    for folder in (*path.parents[:5], Path.cwd()):
+        if any(is_folder(folder / place) for place in places):
+            return folder
+    return None

@@ -1,0 +1,393 @@
+"""Reads layers and machines with BitBake's parser, which runs as a program of its own.
+
+BitBake is GPL-2.0-only: it is never imported here. `read_child.py` is started with the BitBake
+that the user names, that lies with the BSP, or that the package `bitbake-setup` holds (extra
+`bsp`). Layers may hold Python, and BitBake runs it: reading a layer trusts it as building does.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgeimg.errors import InternalError, UserError
+from edgeimg.events import Progress, Report
+from edgeimg.manifest.load import shown
+from edgeimg.process import run
+
+CHILD = Path(__file__).with_name("read_child.py")
+SECONDS = 20  # for one machine
+PATIENCE = 600.0  # seconds for all
+MEMORY_MIB = 2048
+# How often a machine may end the reader before the others are given up.
+DEATHS = 5
+# What is asked of a machine.
+WORDS = (
+    "DEFAULTTUNE",
+    "DISTRO",
+    "DISTRO_FEATURES",
+    "EFI_PROVIDER",
+    "IMAGE_FSTYPES",
+    "KERNEL_IMAGETYPE",
+    "MACHINE_FEATURES",
+    "PREFERRED_PROVIDER_u-boot",
+    "PREFERRED_PROVIDER_virtual/bootloader",
+    "PREFERRED_PROVIDER_virtual/kernel",
+    "SERIAL_CONSOLES",
+    "TUNE_ARCH",
+    "TUNE_CCARGS",
+    "TUNE_FEATURES",
+    "UBOOT_CONFIG",
+    "UBOOT_MACHINE",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """A layer as BitBake knows it.
+
+    Attributes:
+        depends: collections that it needs; their versions are left out.
+        series: those that it says it is for.
+        version: its LAYERVERSION.
+    """
+
+    name: str
+    priority: int
+    series: tuple[str, ...]
+    depends: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A folder with conf/layer.conf; `problem` is why it cannot be read."""
+
+    path: Path
+    problem: str | None
+    collections: tuple[Collection, ...]
+    corenames: tuple[str, ...]
+
+    @property
+    def series(self) -> set[str] | None:
+        """The series that it says it is for; None when it says none."""
+        said = [set(one.series) for one in self.collections if one.series]
+        return set.intersection(*said) if said else None
+
+    @property
+    def depends(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for one in self.collections for name in one.depends))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self.collections)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A recipe, or an append of one (`%` in its version stands for anything)."""
+
+    path: Path
+    name: str
+    version: str
+    collection: str
+    masked: str | None = None
+    # Whether its COMPATIBLE_MACHINE holds for the machine; None when it has none.
+    compatible: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
+    """The kernel's recipe, and what is known of its version."""
+
+    provider: str
+    wanted: str
+    recipe: Path | None = None
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a conf/machine/NAME.conf says.
+
+    Attributes:
+        paths: the files of that name; the first one counts.
+        problem: why it cannot be read.
+        missing: files that it includes and that are in no layer.
+        values: variables, expanded.
+        unknown: variables that cannot be expanded, and why.
+        layers: those that it is read from.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    problem: str | None = None
+    missing: tuple[str, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    kernel: Kernel | None = None
+    hints: tuple[Recipe, ...] = ()
+    preferred: dict[str, str] = field(default_factory=dict)
+    layers: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """All that was read of a stack of layers.
+
+    Attributes:
+        problem: why the configuration without a machine cannot be read.
+        core: whether oe-core is among the layers.
+        found: names of all machines, and where their files lie.
+        values, preferred, masks: of the configuration without a machine.
+    """
+
+    layers: tuple[Layer, ...]
+    problem: str | None = None
+    core: bool = False
+    found: dict[str, tuple[Path, ...]] = field(default_factory=dict)
+    machines: tuple[Machine, ...] = ()
+    recipes: tuple[Recipe, ...] = ()
+    appends: tuple[Recipe, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
+    preferred: dict[str, str] = field(default_factory=dict)
+    masks: tuple[str, ...] = ()
+
+
+def find_bitbake(named: Path | None, beside: Sequence[Path] = ()) -> Path:
+    """The folder that holds the package `bb`: the named, else one with the BSP, else the wheel's.
+
+    Raises:
+        UserError: there is none.
+    """
+    if named is not None:
+        for folder in (named / "lib", named):
+            if (folder / "bb/__init__.py").is_file():
+                return folder.resolve()
+        raise UserError(
+            "is no checkout of BitBake: it has no lib/bb",
+            place=shown(named),
+            hint="Name the folder that holds bin/bitbake.",
+        )
+    for folder in beside:
+        if (folder / "lib/bb/__init__.py").is_file():
+            return (folder / "lib").resolve()
+    found = importlib.util.find_spec("bb")  # looks for it, and does not import it
+    if found is not None and found.origin is not None:
+        return Path(found.origin).resolve().parent.parent
+    raise UserError(
+        "BitBake is needed to read layers, and is not here",
+        hint="Name yours with --bitbake, or install it: pip install 'edgeimg[bsp]'.",
+    )
+
+
+def read(
+    bitbake: Path,
+    layers: Sequence[Path] | None,
+    *,
+    build: Path | None = None,
+    local: bool = False,
+    machines: Sequence[str] | None = None,
+    own: Sequence[Path] | None = None,
+    hints: Sequence[str] = (),
+    apart: bool = False,
+    report: Report | None = None,
+) -> Reading:
+    """Reads a stack of layers.
+
+    Args:
+        bitbake: folder that holds the package `bb`.
+        layers: in the order of BBLAYERS; None: those of the build folder's bblayers.conf.
+        build: a build folder, with conf/.
+        local: whether its conf/local.conf counts.
+        machines: names; None: all of the layers `own`.
+        own: None: all layers but oe-core.
+        hints: recipes that are looked at for each machine.
+        apart: read each layer's layer.conf by itself, and no machine.
+
+    Raises:
+        UserError: BitBake does not run, or the layers end it.
+    """
+    request: dict[str, Any] = {
+        "bitbake": str(bitbake),
+        "layers": None if layers is None else [str(one) for one in layers],
+        "local": local,
+        "own": None if own is None else [str(one) for one in own],
+        "recipes": list(hints),
+        "words": WORDS,
+        "seconds": SECONDS,
+        "memory_mib": MEMORY_MIB,
+        "apart": apart,
+    }
+    answers = _Answers(report)
+    left = None if machines is None else list(machines)
+    for _ in range(DEATHS):
+        ended = _ask({**request, "machines": left}, build, answers)
+        if answers.ended:
+            return answers.reading()
+        at = answers.begun
+        if at is None:
+            raise UserError(f"BitBake cannot read these layers: {ended}", hint=_hint(bitbake))
+        answers.machines[at] = {"name": at, "problem": f"ended the reader: {ended}"}
+        left = [one for one in answers.stack["wanted"] if one not in answers.machines]
+    raise UserError(
+        f"{DEATHS} machines have ended the reader, the last one is {at}: {ended}",
+        hint="Name those that you want with --machine.",
+    )
+
+
+def _hint(bitbake: Path) -> str:
+    return f"It was BitBake in {shown(bitbake)}; --bitbake names another."
+
+
+def _ask(request: dict[str, Any], build: Path | None, answers: _Answers) -> str:
+    """Runs the reader once; what ended it."""
+    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    env |= {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    seconds = PATIENCE
+    answers.begun, answers.ended = None, False
+    with tempfile.TemporaryDirectory(prefix="edgeimg-bsp-") as scratch:
+        text = json.dumps({**request, "build": str((build or Path(scratch)).resolve())})
+        try:
+            done = run(
+                [sys.executable, "-I", CHILD],
+                env=env,
+                cwd=Path(scratch),
+                input=text,
+                timeout=seconds,
+                check=False,
+                on_line=answers.take,
+            )
+        except InternalError:
+            return f"took longer than {seconds:g} seconds"
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    if lines:
+        return lines[-1].strip()[:300]
+    return f"status {done.status}" if done.status >= 0 else "took too much memory or time"
+
+
+class _Answers:
+    """What the reader has said, line by line."""
+
+    def __init__(self, report: Report | None) -> None:
+        self.report = report
+        self.begun: str | None = None
+        self.ended = False
+        self.layers: dict[str, dict[str, Any]] = {}
+        self.problem: str | None = None
+        self.stack: dict[str, Any] = {}
+        self.machines: dict[str, dict[str, Any]] = {}
+
+    def take(self, line: str) -> None:
+        with suppress(ValueError, AttributeError, KeyError, TypeError):
+            self._take(json.loads(line))
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        if "layers" in answer:
+            self.problem = answer["problem"]
+        elif "layer" in answer:
+            self.layers[answer["layer"]["path"]] = answer["layer"]
+        elif "stack" in answer:
+            self.stack = answer["stack"]
+        elif "begin" in answer:
+            self.begun = answer["begin"]
+            if self.report is not None:
+                done, total = len(self.machines), len(self.stack["wanted"])
+                self.report(
+                    Progress(name="machines", done=done, total=total, detail=answer["begin"])
+                )
+        elif "machine" in answer:
+            self.machines[answer["machine"]["name"]] = answer["machine"]
+        elif "end" in answer:
+            self.ended = True
+
+    def reading(self) -> Reading:
+        stack = self.stack
+        found = {
+            name: tuple(Path(one) for one in paths)
+            for name, paths in stack.get("machines", {}).items()
+        }
+        return Reading(
+            layers=tuple(_layer(one) for one in self.layers.values()),
+            problem=self.problem or stack.get("problem"),
+            core=bool(stack.get("core")),
+            found=found,
+            machines=tuple(_machine(self.machines[name], found) for name in sorted(self.machines)),
+            recipes=tuple(_recipe(one) for one in stack.get("recipes", ())),
+            appends=tuple(_recipe(one) for one in stack.get("appends", ())),
+            values=_known(stack.get("values", {})),
+            preferred=dict(stack.get("preferred", {})),
+            masks=tuple(stack.get("masks", ())),
+        )
+
+
+def _known(values: dict[str, dict[str, str]]) -> dict[str, str]:
+    return {name: one["value"] for name, one in values.items() if "value" in one}
+
+
+def _layer(said: dict[str, Any]) -> Layer:
+    collections = tuple(
+        Collection(
+            name=one["name"],
+            priority=_number(one["priority"]),
+            series=tuple(one["series"]),
+            # Such as `core (>= 12)`: only the name is taken.
+            depends=tuple(re.sub(r"\([^)]*\)", " ", one["depends"]).split()),
+            version=one["version"],
+        )
+        for one in said["collections"]
+    )
+    return Layer(
+        path=Path(said["path"]),
+        problem=said["problem"],
+        collections=collections,
+        corenames=tuple(said["corenames"]),
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else 0
+
+
+def _machine(said: dict[str, Any], found: dict[str, tuple[Path, ...]]) -> Machine:
+    name = said["name"]
+    values = said.get("values", {})
+    kernel = said.get("kernel") or None
+    return Machine(
+        name=name,
+        paths=found.get(name, ()),
+        problem=said["problem"],
+        missing=tuple(said.get("missing", ())),
+        values=_known(values),
+        unknown={key: one["problem"] for key, one in values.items() if "problem" in one},
+        kernel=kernel
+        and Kernel(
+            provider=kernel["provider"],
+            wanted=kernel["wanted"],
+            recipe=Path(kernel["recipe"]) if "recipe" in kernel else None,
+            versions=tuple(kernel.get("versions", ())),
+        ),
+        hints=tuple(_recipe(one) for one in said.get("hints", ())),
+        preferred=dict(said.get("preferred", {})),
+        layers=tuple(Path(one) for one in said.get("layers", ())),
+    )
+
+
+def _recipe(said: dict[str, Any]) -> Recipe:
+    return Recipe(
+        path=Path(said["path"]),
+        name=said["name"],
+        version=said["version"],
+        collection=said["collection"],
+        masked=said["masked"],
+        compatible=said.get("compatible"),
+    )

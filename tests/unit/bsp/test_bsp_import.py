@@ -1,0 +1,250 @@
+"""`edgeimg bsp import`: what a machine says becomes a board, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.unit.bsp.bspkit import BOARD, KERNEL, TUNE, acme, core, git, layer, publish
+from tests.unit.render.bitbake_stub.kit import emit, kas_dump
+
+URL = "https://git.example.org/meta-acme"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with something like oe-core in it, where the command line runs."""
+    core(tmp_path / "openembedded-core")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def board(name: str = "acme-one", folder: str = "boards") -> dict:  # type: ignore[type-arg]
+    content = yaml.safe_load(Path(folder, f"{name}.yaml").read_text())
+    assert isinstance(content, dict)
+    return content
+
+
+def fill_in(path: Path) -> None:
+    """What a person does with an imported board."""
+    text = path.read_text()
+    for key, value in {"memory_mib": 1024, "storage_mib": 8192, "flash": "bmaptool"}.items():
+        lines = [
+            f"{line.partition('#')[0]}{key}: {value}" if f"# {key}:" in line else line
+            for line in text.splitlines()
+        ]
+        text = "\n".join(lines)
+    path.write_text(f"{text}\n")
+
+
+def test_a_machine_becomes_a_board(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    acme(place / "meta-acme")
+    answer = edgeimg("bsp", "import", "meta-acme")
+    assert answer.status == 0, answer.stderr
+    made = board()
+    assert made["summary"] == "Acme One"
+    assert (made["architecture"], made["cpu"]) == ("arm64", "cortex-a53")
+    assert made["console"] == "ttyACM0"
+    assert made["offers"] == ["usb", "pcie"]
+    assert made["default_builder"] == "yocto"
+    yocto = made["builders"]["yocto"]
+    assert yocto["machine"] == "acme-one"
+    assert yocto["artefacts"] == ["{image}*.wic.gz", "{image}*.wic.bmap"]
+    # The preferred version, not the other recipe's.
+    assert yocto["series"]["wrynose"]["provides"]["kernel"]["version"] == "6.12.30"
+    assert "UBOOT_MACHINE acme_defconfig" in Path("boards/acme-one.yaml").read_text()
+
+
+def test_what_no_layer_says_is_to_be_filled_in(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    acme(place / "meta-acme")
+    edgeimg("bsp", "import", "meta-acme")
+    path = Path("boards/acme-one.yaml")
+    lines = path.read_text().splitlines()
+    at = {key: [f"# {key}:" in line for line in lines].index(True) + 1 for key in ("memory_mib",)}
+    answer = edgeimg("check", "--board", path)
+    assert answer.status == 2
+    assert (
+        f"error: {path}:{at['memory_mib']}: memory_mib: is to be filled in. "
+        "Take the '#' before it away, and write a value." in answer.stderr
+    )
+    assert "builders.yocto.flash: is to be filled in" in answer.stderr
+    fill_in(path)
+    assert edgeimg("check", "--board", path).status == 0
+
+
+def test_an_imported_board_is_built_on_its_own_layer(edgeimg, place, session_cache) -> None:  # type: ignore[no-untyped-def]
+    acme(place / "meta-acme")
+    edgeimg("bsp", "import", "meta-acme")
+    fill_in(place / "boards/acme-one.yaml")
+    project = emit(place / "product", session_cache, board=str(place / "boards/acme-one.yaml"))
+    dumped = kas_dump(project)
+    assert dumped["machine"] == "acme-one"
+    assert dumped["repos"]["meta-acme"]["path"] == str(place / "meta-acme")
+    assert "commit" not in dumped["repos"]["meta-acme"]
+
+
+def test_a_clean_checkout_is_named_by_its_commit(edgeimg, place, session_cache) -> None:  # type: ignore[no-untyped-def]
+    commit = publish(acme(place / "meta-acme"), URL)
+    edgeimg("bsp", "import", "meta-acme")
+    said = board()["builders"]["yocto"]["repositories"]["meta-acme"]
+    assert said == {"url": URL, "branch": "wrynose", "commit": commit}
+    fill_in(place / "boards/acme-one.yaml")
+    project = emit(place / "product", session_cache, board=str(place / "boards/acme-one.yaml"))
+    assert project.yaml("kas.lock.yml")["overrides"]["repos"]["meta-acme"] == {"commit": commit}
+
+
+@pytest.mark.parametrize("state", ["dirty", "no remote", "unpublished", "local remote"])
+def test_what_others_cannot_clone_is_a_folder(edgeimg, place, state: str) -> None:  # type: ignore[no-untyped-def]
+    folder = acme(place / "meta-acme")
+    publish(folder, str(place) if state == "local remote" else URL)
+    if state == "dirty":
+        (folder / "conf/machine/acme-one.conf").write_text(f'{BOARD}\nX = "1"\n')
+    elif state == "no remote":
+        git(folder, "remote", "remove", "origin")
+    elif state == "unpublished":
+        git(folder, "commit", "-q", "--allow-empty", "-m", "mine")
+    edgeimg("bsp", "import", "meta-acme")
+    said = board()["builders"]["yocto"]["repositories"]["meta-acme"]
+    assert list(said) == ["path"]
+    assert (place / "boards" / said["path"]).resolve() == folder
+
+
+def test_edits_are_kept(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    acme(place / "meta-acme")
+    edgeimg("bsp", "import", "meta-acme")
+    path = Path("boards/acme-one.yaml")
+    written = path.read_text()
+    assert "same" in edgeimg("bsp", "import", "meta-acme").stdout
+    fill_in(path)
+    mine = path.read_text()
+    assert "kept" in edgeimg("bsp", "import", "meta-acme").stdout
+    assert path.read_text() == mine
+    assert "written" in edgeimg("bsp", "import", "meta-acme", "--force").stdout
+    assert path.read_text() == written
+
+
+def test_without_core_nothing_is_guessed(edgeimg, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    acme(tmp_path / "meta-acme")
+    answer = edgeimg("bsp", "import", "meta-acme")
+    assert answer.status == 0
+    assert "openembedded-core is not here" in answer.stderr
+    made = board()
+    assert "architecture" not in made and "cpu" not in made
+    assert made["console"] == "ttyACM0"
+    assert made["builders"]["yocto"]["series"]["wrynose"]["provides"]["kernel"]["version"]
+    text = Path("boards/acme-one.yaml").read_text()
+    assert "conf/machine/include/tune-a53.inc" in text
+    core(tmp_path / "elsewhere/oe")
+    edgeimg("bsp", "import", "meta-acme", "--core", "elsewhere/oe", "--force")
+    assert board()["architecture"] == "arm64"
+
+
+def test_json_has_all_of_it(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    acme(place / "meta-acme")
+    answer = edgeimg("bsp", "import", "meta-acme", "--output", "json")
+    (one,) = json.loads(answer.stdout)["boards"]
+    assert one["machine"] == one["board"] == "acme-one"
+    assert one["state"] == "written"
+    assert one["to fill in"] == ["memory_mib", "storage_mib", "flash"]
+    assert one["kernel"] == "linux-acme 6.12.30"
+
+
+def test_a_name_that_is_no_name(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    files = {
+        "conf/machine/Acme_One.conf": BOARD,
+        "conf/machine/acme.one.conf": BOARD,
+        "conf/machine/ACME_TWO.conf": BOARD,
+        "conf/machine/with blank.conf": BOARD,
+    }
+    layer(place / "meta-names", "names", files)
+    answer = edgeimg("bsp", "import", "meta-names", "--output", "json")
+    assert answer.status == 1
+    by_name = {one["machine"]: one for one in json.loads(answer.stdout)["boards"]}
+    assert by_name["ACME_TWO"]["board"] == "acme-two"
+    assert board("acme-two")["builders"]["yocto"]["machine"] == "ACME_TWO"
+    assert "no blanks" in by_name["with blank"]["problem"]
+    states = sorted(by_name[one]["state"] for one in ("Acme_One", "acme.one"))
+    assert states == ["failed", "written"]
+    assert sorted(path.name for path in Path("boards").iterdir()) == [
+        "acme-one.yaml",
+        "acme-two.yaml",
+    ]
+
+
+def test_oddities_of_real_layers(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    """Seen in the vendors' layers: Python in values, overrides, includes of each other."""
+    files = {
+        "conf/machine/include/base.inc": """
+SERIAL_CONSOLES ?= "115200;${@'ttyS' + str(1 + 1)}"
+IMX_KERNEL:acme = "linux-acme"
+PREFERRED_PROVIDER_virtual/kernel = "${IMX_KERNEL}"
+IMAGE_FSTYPES = "wic.xz ${@bb.utils.contains('MACHINE_FEATURES', 'x', 'tar.gz', '', d)}"
+""",
+        "conf/machine/odd.conf": """#@DESCRIPTION: A "quoted": board # with ${BRACES} \\ and: colons
+MACHINEOVERRIDES =. "acme:"
+require conf/machine/include/tune-arm.inc
+include conf/machine/include/not-here.inc
+require include/base.inc
+MACHINE_FEATURES = "x"
+KERNEL_VERSION_UNKNOWN = "${NOT_SET}"
+""",
+        "conf/machine/empty.conf": "",
+        "conf/machine/nokernel.conf": 'PREFERRED_PROVIDER_virtual/kernel = "${WHO}"\n',
+        "recipes-kernel/linux/linux-acme_git.bb": "PV = \"${@d.getVar('NOT') + 1}\"\n",
+        "recipes-npu/tensor/tensorrt-core_10.16.2.10-1.bb": 'COMPATIBLE_MACHINE = "(acme)"\n',
+        "recipes-npu/tim/tim-vx_1.2.bb": 'COMPATIBLE_MACHINE = "(other)"\n',
+    }
+    layer(place / "meta-odd", "odd", files, series="kirkstone wrynose")
+    answer = edgeimg("bsp", "import", "meta-odd", "--output", "json")
+    assert answer.status == 0, answer.stdout
+    made = board("odd")
+    assert made["summary"] == 'A "quoted": board # with ${BRACES} \\ and: colons'
+    assert made["architecture"] == "arm" and "cpu" not in made  # only -march is said
+    assert made["console"] == "ttyS2"
+    assert made["offers"] == ["cuda"]  # by the recipe that says that it is for this machine
+    yocto = made["builders"]["yocto"]
+    assert yocto["artefacts"] == ["{image}*.wic.xz", "{image}*.tar.gz"]
+    assert list(yocto["series"]) == ["wrynose"]  # what the layers and oe-core have in common
+    assert yocto["series"]["wrynose"]["provides"] == {
+        "tensorrt-core": {
+            "version": "10.16.2.10",
+            "source": "tensorrt-core_10.16.2.10-1.bb of meta-odd",
+            "checked": "read by BitBake, imported",
+        }
+    }
+    assert "linux-acme; its version cannot be told" in Path("boards/odd.yaml").read_text()
+    nothing = {one["machine"]: one["to fill in"] for one in json.loads(answer.stdout)["boards"]}
+    assert {"architecture", "cpu", "console"} < set(nothing["empty"])
+    assert "kernel" not in board("nokernel")["builders"]["yocto"]["series"]["wrynose"]
+
+
+def test_only_the_named_machine(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    files = {f"conf/machine/acme-{name}.conf": BOARD for name in ("one", "two", "three")}
+    layer(place / "meta-acme", "acme", files)
+    edgeimg("bsp", "import", "meta-acme", "--machine", "acme-two")
+    assert [path.name for path in Path("boards").iterdir()] == ["acme-two.yaml"]
+    answer = edgeimg("bsp", "import", "meta-acme", "--machine", "acme-to")
+    assert answer.status == 2
+    assert "no machine 'acme-to'. Perhaps you meant 'acme-two'?" in answer.stderr
+
+
+def test_the_layer_that_it_depends_on_comes_with_it(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    files = {
+        "conf/machine/base-board.conf": TUNE,
+        "conf/machine/include/base.inc": TUNE,
+        "recipes-kernel/linux/linux-acme_6.12.bb": KERNEL,
+    }
+    layer(place / "bases/meta-base", "base", files)
+    mine = {"conf/machine/top.conf": "require conf/machine/include/base.inc\n"}
+    layer(place / "meta-top", "top", mine, depends="core base unheard-of openembedded-layer")
+    answer = edgeimg("bsp", "import", "meta-top")
+    # The machine of the other layer was not asked for.
+    assert [path.name for path in Path("boards").iterdir()] == ["top.yaml"]
+    made = board("top")
+    assert made["architecture"] == "arm64"
+    assert list(made["builders"]["yocto"]["repositories"]) == ["meta-base", "meta-top"]
+    assert "depends on the layer unheard-of, which is not here" in answer.stderr
+    assert "unheard-of, which was not found" in Path("boards/top.yaml").read_text()
