@@ -11,7 +11,7 @@ from types import FrameType
 
 import typer
 
-from edgeimg.cli import build, compat, inspect, menuconfig, plan, project, shell, verify
+from edgeimg.cli import build, compat, deploy, inspect, menuconfig, plan, project, shell, verify
 from edgeimg.cli.draw import Format, draw_error
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 
@@ -53,6 +53,7 @@ plan.add_to(app)
 compat.add_to(app)
 build.add_to(app)
 verify.add_to(app)
+deploy.add_to(app)
 menuconfig.add_to(app)
 shell.add_to(app)
 project.add_to(app)
