@@ -78,8 +78,8 @@ def deploy(
     from edgeimg.deploy.send import roll_back, send
     from edgeimg.guest.ssh import parse_target
 
-    _check_options(bundle, target, key, app, bundle_only, rollback=rollback)
     device = parse_target(target, "--target") if target else None
+    _check_options(bundle, target, key, app, bundle_only, rollback=rollback)
     began = time.monotonic()
     with Drawer(output, logs=verbose) as drawer:
         if rollback:
@@ -225,7 +225,7 @@ def _print(outcome: Outcome, where: str, seconds: float) -> None:
 
     match outcome.kind:
         case "deployed":
-            what = "the image's own models" if outcome.text == IMAGE else outcome.text
+            what = "the image's own" if outcome.text == IMAGE else outcome.text
             word = colored("runs", "green", sys.stdout)
             print(f"{what} {word} on {where}, after {seconds:.1f} s")
         case "refused":
