@@ -20,6 +20,7 @@ PACKAGE = Path(edgeimg.__file__).parent
 # A package may import those after it, and none before it.
 ORDER = [
     "cli",
+    "deploy",
     "verify",
     "guest",
     "flash",

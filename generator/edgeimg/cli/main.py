@@ -15,6 +15,7 @@ from edgeimg.cli import (
     bsp,
     build,
     compat,
+    deploy,
     device,
     flash,
     inspect,
@@ -67,6 +68,7 @@ build.add_to(app)
 verify.add_to(app)
 flash.add_to(app)
 device.add_to(app)
+deploy.add_to(app)
 menuconfig.add_to(app)
 shell.add_to(app)
 project.add_to(app)

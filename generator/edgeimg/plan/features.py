@@ -71,6 +71,7 @@ def plan_features(
                 packages=(*feature.debian.packages, *options.packages),
                 config={**feature.buildroot.config, **options.config},
                 recipe=feature.yocto.recipe,
+                identity=feature.identity,
             )
         )
     if errors:
@@ -180,7 +181,10 @@ class _Options:
             given = item[:80]
             try:
                 path = user_path(base, item, "")
-                if " " in item.strip() and not is_file(path):
+                own = " " in item.strip() or (
+                    option.pattern is not None and re.fullmatch(option.pattern, item.strip())
+                )
+                if own and not is_file(path):
                     lines, given = [item], "the line"
                 else:
                     lines = _read(path).splitlines()

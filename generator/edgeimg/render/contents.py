@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from edgeimg.manifest.product import Option
-from edgeimg.plan.plan import Plan, PlannedFeature
-from edgeimg.prepare.inputs import Inputs
+from edgeimg.plan.plan import Plan, PlannedFeature, PlannedModel
+from edgeimg.plan.policy import policy_for
+from edgeimg.prepare.compile import Compiled
+from edgeimg.prepare.golden import Golden
 from edgeimg.render.app_config import app_config_text
 from edgeimg.render.environment import shell_value
-from edgeimg.render.tree import Copy, Text, Tree
+from edgeimg.render.tree import Copy, Data, Text, Tree
 from edgeimg.resources import data
 
 # Parts of the app that only its own tests need.
@@ -60,8 +65,20 @@ def add_features(tree: Tree, plan: Plan, root: str) -> None:
         if feature.options:
             path = f"{root}/etc/edgeimg/{feature.name}.conf"
             tree.add(path, Text(content=_configuration(plan, feature)), replace=True)
+        if feature.identity:
+            path = f"{root}/etc/edgeimg/image"
+            tree.add(path, Text(content=f"{identity(plan)}\n"), replace=True)
         for name, content in sorted(feature.texts.items()):
             tree.add(f"{root}/etc/edgeimg/{name}", Text(content=content), replace=True)
+
+
+def identity(plan: Plan) -> str:
+    """What a model must be made for to run in the image: the product, the architecture, the
+    runtime, its version, and the accelerator with its version, or `cpu`; with blanks between."""
+    accelerator = plan.accelerator.title.replace(" ", "-") if plan.accelerator else "cpu"
+    runtime = plan.runtime
+    architecture = plan.board.architecture
+    return f"{plan.product} {architecture} {runtime.name} {runtime.version} {accelerator}"
 
 
 def _configuration(plan: Plan, feature: PlannedFeature) -> str:
@@ -78,10 +95,24 @@ def _text(value: Option) -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def add_models(tree: Tree, plan: Plan, inputs: Inputs, root: str) -> None:
+def add_golden(tree: Tree, model: PlannedModel, golden: Golden, into: str) -> None:
+    """Expected outputs and how far they may be off, as the app's --selftest reads them."""
+    rules = [policy_for(golden.mode, one, model.tolerance) for one in model.outputs]
+    tolerance = {
+        "outputs": [
+            {"lsb": one.lsb, "absolute": one.absolute, "relative": one.relative} for one in rules
+        ]
+    }
+    tree.add(f"{into}/tolerance.json", Text(content=f"{json.dumps(tolerance, indent=2)}\n"))
+    for sample in golden.samples:
+        for index, output in enumerate(sample.outputs):
+            tree.add(f"{into}/{sample.name}.{index}.bin", Data(content=output))
+
+
+def add_models(tree: Tree, plan: Plan, compiled_to: Mapping[str, Compiled], root: str) -> None:
     """Models, what they were compiled to, labels, samples, and the app's configuration of each."""
     for model in plan.models:
-        compiled, path = inputs.compiled.get(model.name), ""
+        compiled, path = compiled_to.get(model.name), ""
         if compiled is not None and plan.accelerator is not None:
             path = model.image_compiled(plan.accelerator.name, compiled.file.suffix)
             tree.add(f"{root}{path}", Copy(source=compiled.file, sha256=compiled.sha256))

@@ -130,7 +130,7 @@ def _add_package_contents(tree: Tree, plan: Plan, inputs: Inputs) -> None:
         path = data("debian-image") / source
         executable = bool(path.stat().st_mode & 0o100)
         tree.add(f"{package}/{name}", Copy(source=path, executable=executable))
-    add_models(tree, plan, inputs, "external/package/edge-model/root")
+    add_models(tree, plan, inputs.compiled, "external/package/edge-model/root")
 
 
 def _table(tree: Tree, overlay: str) -> str:

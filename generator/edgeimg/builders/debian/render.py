@@ -48,7 +48,7 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     _add_configuration(tree, plan)
     add_configuration(tree, plan, "root")
     add_features(tree, plan, "root")
-    add_models(tree, plan, inputs, "root")
+    add_models(tree, plan, inputs.compiled, "root")
     lists = _add_overlay(tree, plan.overlay) if plan.overlay else []
     context = {**_context(plan), "lists": lists}
     for name in ("README.md", "config.mk", "genimage.cfg"):

@@ -12,15 +12,21 @@ from typing import Any
 from edgeimg.host import packages_for
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.plan.plan import Plan, PlannedRepository, YoctoPlan
-from edgeimg.plan.policy import policy_for
 from edgeimg.plan.yocto import GOLDEN
 from edgeimg.prepare.golden import Golden
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.prepare.lock import Lock
-from edgeimg.render.contents import SUPPORT, add_app, add_configuration, add_models, header
+from edgeimg.render.contents import (
+    SUPPORT,
+    add_app,
+    add_configuration,
+    add_golden,
+    add_models,
+    header,
+)
 from edgeimg.render.environment import bitbake_line
 from edgeimg.render.environment import render as render_template
-from edgeimg.render.tree import Copy, Data, Link, Text, Tree
+from edgeimg.render.tree import Copy, Link, Text, Tree
 from edgeimg.resources import data
 
 # The format of 2024, which every kas of this and the last two years reads.
@@ -154,7 +160,7 @@ def _add_app(tree: Tree, plan: Plan) -> dict[str, str]:
 def _add_models(tree: Tree, plan: Plan, inputs: Inputs) -> str:
     """The models, and the file that says their licences; its MD5."""
     files = f"{LAYER}/recipes-ml/edge-model/edge-model"
-    add_models(tree, plan, inputs, contents(plan))
+    add_models(tree, plan, inputs.compiled, contents(plan))
     content = "".join(f"{one.name}: {one.license or 'not said'}\n" for one in plan.models)
     tree.add(f"{files}/LICENSES", Text(content=content))
     return _md5(content.encode())
@@ -166,24 +172,11 @@ def _md5(content: bytes) -> str:
 
 
 def _add_goldens(tree: Tree, plan: Plan, goldens: Iterable[Golden]) -> None:
-    """Expected outputs and how far they may be off, as the app's --selftest reads them."""
     models = {model.name: model for model in plan.models}
     for golden in goldens:
-        model = models[golden.model]
-        share = f"root/usr/share/edge-infer-golden/{model.name}/{golden.mode}"
+        share = f"root/usr/share/edge-infer-golden/{golden.model}/{golden.mode}"
         into = f"{LAYER}/recipes-ml/{GOLDEN}/{GOLDEN}/{share}"
-        rules = [policy_for(golden.mode, one, model.tolerance) for one in model.outputs]
-        tolerance = {
-            "outputs": [
-                {"lsb": one.lsb, "absolute": one.absolute, "relative": one.relative}
-                for one in rules
-            ]
-        }
-        text = f"{json.dumps(tolerance, indent=2)}\n"
-        tree.add(f"{into}/tolerance.json", Text(content=text))
-        for sample in golden.samples:
-            for index, output in enumerate(sample.outputs):
-                tree.add(f"{into}/{sample.name}.{index}.bin", Data(content=output))
+        add_golden(tree, models[golden.model], golden, into)
 
 
 def _add_overlay(tree: Tree, plan: Plan) -> bool:
