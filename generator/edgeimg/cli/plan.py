@@ -157,10 +157,7 @@ def _builder_summary(plan: Plan) -> dict[str, Any]:
             "packages": list(plan.yocto.packages),
             "local.conf": [name for part in plan.yocto.conf.values() for name in part],
             "artefacts": list(plan.yocto.artefacts),
-            "flashed": [
-                " ".join((way.before, "; ".join(way.commands), way.after)).strip()
-                for way in plan.yocto.flash
-            ],
+            "flashed": ["; ".join(way.commands) or way.before for way in plan.yocto.flash],
         }
     assert plan.buildroot is not None
     return {

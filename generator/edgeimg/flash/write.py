@@ -8,6 +8,8 @@ import hashlib
 import mmap
 import os
 import re
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,17 +19,16 @@ from edgeimg.events import Log, Progress, Report, Step
 from edgeimg.flash.bmap import BlockMap, Range
 from edgeimg.flash.image import ImageFile
 from edgeimg.manifest.load import shown
-from edgeimg.process import Completed, run
+from edgeimg.process import spawn
 
 CHUNK = 4 << 20
+POLL_SECONDS = 0.1
 FLUSH_BUFFERS = 0x1261  # BLKFLSBUF of linux/fs.h
 SAID = re.compile(r"(?:bmaptool: )?ERROR: (.*)")
-WROTE = re.compile(r"wrote (\d+) blocks out of (\d+)")
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # It says so before the first block.
 BEGINS = "bmaptool: info: copying image"
-INFORMS = re.compile(r"bmaptool: (?:info|debug):")
-NOISE = re.compile(r"debug: (?:queueing|the reader)")
+INFORMS = re.compile(r"bmaptool: info:")
 
 
 @contextmanager
@@ -82,30 +83,56 @@ def write(image: ImageFile, block_map: BlockMap, device: Path, report: Report) -
     """
     total = block_map.mapped >> 20
     report(Step(name="write", detail=f"{total} MiB to {device}"))
-
-    def on_line(line: str) -> None:
-        if wrote := WROTE.search(line):
-            done = total * int(wrote[1]) // max(1, int(wrote[2]))
-            report(Progress(name="write", done=done, total=total, detail="MiB"))
-        elif not NOISE.search(line):
-            report(Log(line=line))
-
+    words = ["bmaptool", "copy", "--bmap", str(block_map.path), str(image.path), str(device)]
     try:
-        # Its bar is for terminals only; what it logs for debugging says the same.
-        done = run(
-            ["bmaptool", "--debug", "copy", "--bmap", block_map.path, image.path, device],
-            check=False,
-            on_line=on_line,
-        )
+        with (
+            tempfile.TemporaryFile() as log,
+            spawn(words, stdout=log, stderr=log) as process,
+        ):
+            done = 0
+            while not _ended(process):
+                # Less than before: its descriptor is closed before the process has gone.
+                if (now := _written(process.pid, device, block_map) >> 20) > done:
+                    done = now
+                    report(Progress(name="write", done=done, total=total, detail="MiB"))
+            log.seek(0)
+            lines = COLOR.sub("", log.read().decode(errors="replace")).splitlines()
     except KeyboardInterrupt:
         raise Stopped("stopped while it wrote", hint=f"{half(device)}.") from None
-    if done.status != 0:
-        raise _failure(done, image, block_map, device)
+    for line in lines:
+        report(Log(line=line))
+    if process.returncode != 0:
+        raise _failure(process.returncode, lines, image, block_map, device)
+    report(Progress(name="write", done=total, total=total, detail="MiB"))
 
 
-def _failure(done: Completed, image: ImageFile, block_map: BlockMap, device: Path) -> EdgeimgError:
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(POLL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _written(process: int, device: Path, block_map: BlockMap) -> int:
+    """How many mapped bytes lie before the place in the device where a process is.
+
+    bmaptool's own bar needs a terminal, and its other ways to say it cost time.
+    """
+    place = 0
+    with suppress(OSError, ValueError):
+        node = device.stat()
+        for file in Path(f"/proc/{process}/fd").iterdir():
+            if os.path.samestat(file.stat(), node):
+                about = Path(f"/proc/{process}/fdinfo/{file.name}").read_text()
+                place = max(place, int(about.split()[1]))  # pos: 0
+    return sum(min(one.length, max(0, place - one.offset)) for one in block_map.ranges)
+
+
+def _failure(
+    status: int, lines: list[str], image: ImageFile, block_map: BlockMap, device: Path
+) -> EdgeimgError:
     """What bmaptool's failure is for the user."""
-    lines = COLOR.sub("", done.stderr + done.stdout).splitlines()
     began = any(BEGINS in line for line in lines)
     text = " ".join(line for line in lines if not INFORMS.search(line))
     for path in (image.path, block_map.path):  # a name may hold any of the words
@@ -123,7 +150,7 @@ def _failure(done: Completed, image: ImageFile, block_map: BlockMap, device: Pat
             words = message.format(bmap=shown(block_map.path))
             return UserError(words, place=place, hint=f"{hint} {after}.")
     said = [found[1] for line in lines if (found := SAID.search(line))]
-    how = f"ended with status {done.status}" if done.status > 0 else "was killed"
+    how = f"ended with status {status}" if status > 0 else "was killed"
     error = InternalError(
         f"bmaptool {how}{f': {said[-1]}' if said else ''}",
         place=str(device),

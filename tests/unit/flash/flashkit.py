@@ -85,7 +85,7 @@ def at_first(name: str, act: Callable[[], None]) -> Callable[[Event], None]:
     done = []
 
     def report(event: Event) -> None:
-        if isinstance(event, Progress) and event.name == name and not done:
+        if isinstance(event, Progress) and event.name == name and event.done and not done:
             done.append(event)
             act()
 
