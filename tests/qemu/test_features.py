@@ -157,8 +157,8 @@ def test_the_device_is_verified_and_asked_over_ssh_and_the_console(
             (digits,) = status["models"]
             assert (digits["state"], digits["window"]["lines"]) == ("done", 16)
             assert 0 < digits["p50_ms"] <= digits["p99_ms"]
-            (line,) = _answer(folder, "logs", "--target", way, "-n", "1")["lines"]
-            assert '"frame":"15.pgm"' in line
+        (line,) = _answer(folder, "logs", "--target", target, "-n", "1")["lines"]
+        assert '"frame":"15.pgm"' in line
         spoil = "ls -d /run/edgeimg.* /tmp/*; echo x >>/usr/share/edge-infer/digits/model.tflite"
         done = key.ssh(guest, spoil)
         assert done.stdout == ""
