@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bench import deploy
 from tests.catalogue import yocto_boards
 from tests.upstream.products import product
 
@@ -119,6 +120,11 @@ def main(arguments: Sequence[str]) -> None:
         for boot, limit in (("kernel", "1.8 s"), ("disk", "2.6 s")):
             seconds = first_inference(folder, cache, boot)
             show(f"QEMU's start to first inference, {boot} boot", limit, f"{seconds:.2f} s")
+        project = folder / "build/digits-qemu-arm64"
+        seconds = deploy.seconds(project, Path(name) / "deploy")
+        show(
+            "`edgeimg deploy` of a 4 MB model to QEMU, selftest included", "3 s", f"{seconds:.1f} s"
+        )
         if os.environ.get("EDGEIMG_BUILDROOT"):
             buildroot(Path(name) / "buildroot", cache)
 
