@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import flash
+from tests.bench import deploy, flash
 from tests.catalogue import yocto_boards
 from tests.unit.bsp.bspkit import BOARD, KERNEL, core, layer
 from tests.upstream.products import product
@@ -125,6 +125,11 @@ def main(arguments: Sequence[str]) -> None:
         show("`edgeimg flash`: writing, over bmaptool", "2 %", f"{over}; {rest}")
         show(
             "`edgeimg bsp import`, a layer with 100 machines", "10 s", bsp_import(Path(name), cache)
+        )
+        project = folder / "build/digits-qemu-arm64"
+        seconds = deploy.seconds(project, Path(name) / "deploy")
+        show(
+            "`edgeimg deploy` of a 4 MB model to QEMU, selftest included", "3 s", f"{seconds:.1f} s"
         )
         if os.environ.get("EDGEIMG_BUILDROOT"):
             buildroot(Path(name) / "buildroot", cache)

@@ -284,9 +284,6 @@ class Feature(Manifest):
     )
     needs: tuple[Name, ...] = Field(default=(), description="Other features that it needs.")
     conflicts: tuple[Name, ...] = Field(default=(), description="Features that exclude it.")
-    identity: bool = Field(
-        default=False, description="Its scripts read `/etc/edgeimg/image`: what the image runs."
-    )
     debian: FeatureDebian
     buildroot: FeatureBuildroot = FeatureBuildroot(unsupported="nobody has written it")
     yocto: FeatureYocto = FeatureYocto(unsupported="nobody has written it")

@@ -22,7 +22,8 @@ from edgeimg.manifest.load import shown
 from edgeimg.plan.plan import Plan
 from edgeimg.prepare.compile import Compiled
 from edgeimg.prepare.golden import Golden
-from edgeimg.render.contents import add_golden, add_models, identity
+from edgeimg.render.contents import add_golden, add_models
+from edgeimg.render.identity import fits as made_for
 from edgeimg.render.tree import Copy, Link, Tree
 
 FORMAT = 1
@@ -39,7 +40,7 @@ class Bundle:
 
     Attributes:
         id: names the content; the same content has the same.
-        fits: what it is made for (`render.contents.identity`).
+        fits: what it is made for (`render.identity.fits`).
         models: names of the models in it.
         data: the tar file.
     """
@@ -66,7 +67,7 @@ def make_bundle(
     files = _files(plan, goldens, compiled)
     if app is not None:
         files[APP] = _program(app)
-    fits = identity(plan)
+    fits = made_for(plan)
     # The configurations hold paths that hold the id, so it is made of them without these.
     digest = hashlib.sha256(_sums(files).encode() + fits.encode())
     name = digest.hexdigest()[:ID_DIGITS]

@@ -71,7 +71,6 @@ def plan_features(
                 packages=(*feature.debian.packages, *options.packages),
                 config={**feature.buildroot.config, **options.config},
                 recipe=feature.yocto.recipe,
-                identity=feature.identity,
             )
         )
     if errors:

@@ -175,8 +175,7 @@ class PlannedFeature:
     """A feature with all its options, defaults filled in.
 
     `texts` are files made of `files` options: option name -> content. `packages` are for
-    the debian builder, `config` for Buildroot, `recipe` for Yocto. `identity`: it reads what
-    the image runs.
+    the debian builder, `config` for Buildroot, `recipe` for Yocto.
     """
 
     name: str
@@ -187,7 +186,6 @@ class PlannedFeature:
     packages: tuple[str, ...]
     config: Config
     recipe: str | None = None
-    identity: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,20 +65,8 @@ def add_features(tree: Tree, plan: Plan, root: str) -> None:
         if feature.options:
             path = f"{root}/etc/edgeimg/{feature.name}.conf"
             tree.add(path, Text(content=_configuration(plan, feature)), replace=True)
-        if feature.identity:
-            path = f"{root}/etc/edgeimg/image"
-            tree.add(path, Text(content=f"{identity(plan)}\n"), replace=True)
         for name, content in sorted(feature.texts.items()):
             tree.add(f"{root}/etc/edgeimg/{name}", Text(content=content), replace=True)
-
-
-def identity(plan: Plan) -> str:
-    """What a model must be made for to run in the image: the product, the architecture, the
-    runtime, its version, and the accelerator with its version, or `cpu`; with blanks between."""
-    accelerator = plan.accelerator.title.replace(" ", "-") if plan.accelerator else "cpu"
-    runtime = plan.runtime
-    architecture = plan.board.architecture
-    return f"{plan.product} {architecture} {runtime.name} {runtime.version} {accelerator}"
 
 
 def _configuration(plan: Plan, feature: PlannedFeature) -> str:

@@ -13,7 +13,7 @@ DIGITS = 16
 
 
 def identify(tree: Tree, plan: Plan, root: str) -> str:
-    """Adds /etc/edgeimg/image: shell assignments PRODUCT, BOARD, ID.
+    """Adds /etc/edgeimg/image: shell assignments PRODUCT, BOARD, ID, FITS.
 
     The same manifests, lock, models and edgeimg give the same ID, on any machine.
 
@@ -42,7 +42,21 @@ def identify(tree: Tree, plan: Plan, root: str) -> str:
     for name in sorted(tree.empty):
         whole.update(f"folder {name}\0".encode(errors="surrogateescape"))
     found = whole.hexdigest()[:DIGITS]
-    values = {"PRODUCT": plan.product, "BOARD": plan.board.name, "ID": found}
+    values = {
+        "PRODUCT": plan.product,
+        "BOARD": plan.board.name,
+        "ID": found,
+        "FITS": fits(plan),
+    }
     lines = "".join(f"{key}={shell_value(value)}\n" for key, value in values.items())
     tree.add(path, Text(content=lines), replace=True)
     return found
+
+
+def fits(plan: Plan) -> str:
+    """What a model must be made for to run in the image: the product, the architecture, the
+    runtime, its version, and the accelerator with its version, or `cpu`; with blanks between."""
+    accelerator = plan.accelerator.title.replace(" ", "-") if plan.accelerator else "cpu"
+    runtime = plan.runtime
+    architecture = plan.board.architecture
+    return f"{plan.product} {architecture} {runtime.name} {runtime.version} {accelerator}"

@@ -90,7 +90,7 @@ class Box:
         for name in ("bin", "run/edgeimg", "data", "dev", "proc", "usr/lib", "etc/edge-infer"):
             (folder / name).mkdir(parents=True)
         (folder / "etc/edgeimg").mkdir()
-        self.write("etc/edgeimg/image", f"{IMAGE}\n")
+        self.write("etc/edgeimg/image", f"PRODUCT=digits\nFITS='{IMAGE}'\n")
         self.write(
             "etc/edgeimg/keys", f"untrusted comment: theirs\n{'RW' + 'A' * 54}\n{KEY.public}\n"
         )

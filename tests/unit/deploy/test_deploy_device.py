@@ -315,9 +315,9 @@ def test_whoever_tries_it_dies_and_the_service_starts_again(box: Box) -> None:
 
 def test_another_image_ignores_what_was_deployed(box: Box) -> None:
     assert box.put(box.bundle()).status == 0
-    box.write("etc/edgeimg/image", "digits arm64 litert 2.2.0 cpu\n")
+    box.write("etc/edgeimg/image", "FITS='digits arm64 litert 2.2.0 cpu'\n")
     assert box.boot() == "image"
-    box.write("etc/edgeimg/image", f"{IMAGE}\n")
+    box.write("etc/edgeimg/image", f"FITS='{IMAGE}'\n")
     assert box.boot() == "new"
 
 
