@@ -93,10 +93,16 @@ def _row(model: ModelStatus) -> list[str]:
         f"{state}: {model.why}" if model.why else state,
         "-" if model.restarts is None else str(model.restarts),
         "-" if model.rate is None else f"{model.rate:.3g}/s",
-        "-" if model.p50_ms is None else f"{model.p50_ms:.3g} ms",
-        "-" if model.p99_ms is None else f"{model.p99_ms:.3g} ms",
+        _milliseconds(model.p50_ms),
+        _milliseconds(model.p99_ms),
         span,
     ]
+
+
+def _milliseconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
 def logs(
