@@ -184,7 +184,8 @@ def _console(made: Draft, machine: Machine) -> None:
     if first is None:
         made.unknown("console", "the serial console's device; SERIAL_CONSOLES is not known")
     else:
-        made.say(f"console: {quoted(first)} # SERIAL_CONSOLES {one_line(' '.join(consoles))}")
+        of = "the first of SERIAL_CONSOLES" if len(consoles) > 1 else "SERIAL_CONSOLES"
+        made.say(f"console: {quoted(first)} # {of} {one_line(' '.join(consoles))}")
     made.shown["console"] = first or ""
 
 

@@ -199,6 +199,7 @@ def read(
     machines: Sequence[str] | None = None,
     own: Sequence[Path] | None = None,
     hints: Sequence[str] = (),
+    preferred: bool = False,
     apart: bool = False,
     report: Report | None = None,
 ) -> Reading:
@@ -212,6 +213,7 @@ def read(
         machines: names; None: all of the layers `own`.
         own: None: all layers but oe-core.
         hints: recipes that are looked at for each machine.
+        preferred: tell each machine's PREFERRED_VERSION and PREFERRED_PROVIDER.
         apart: read each layer's layer.conf by itself, and no machine.
 
     Raises:
@@ -224,6 +226,7 @@ def read(
         "own": None if own is None else [str(one) for one in own],
         "recipes": list(hints),
         "words": WORDS,
+        "preferred": preferred,
         "seconds": SECONDS,
         "memory_mib": MEMORY_MIB,
         "apart": apart,

@@ -8,7 +8,7 @@ Request: `bitbake` (folder that holds `bb`), `build` (folder with conf/bblayers.
 one), `layers` (folders; null: those of bblayers.conf), `local` (read conf/local.conf too), `apart`
 (read each layer by itself, and nothing else), `machines` (names; null: those of `own`), `own`
 (layers; null: all but oe-core), `recipes` (names to look at for each machine), `words` (variables
-to expand), `seconds`, `memory_mib`.
+to expand), `preferred` (tell each machine's PREFERRED_...), `seconds`, `memory_mib`.
 
 Answers, in this order: `{"layers": ...}`, one `{"layer": ...}` each, `{"stack": ...}`, then for
 each machine `{"begin": name}` and `{"machine": ...}`, at last `{"end": true}`.
@@ -329,7 +329,8 @@ class Reader:
             answer["kernel"] = kernel or {}
             hints, _ = self.timed(lambda: self._hints(copy))
             answer["hints"] = hints or []
-            answer["preferred"] = _preferred(copy)
+            if self.request["preferred"]:
+                answer["preferred"] = _preferred(copy)
             read = [one for one, _ in copy.getVar("__base_depends", False) or []]
             read += [one for one, _ in copy.getVar("__depends", False) or []]
             read = [one for one in read if not one.endswith("conf/layer.conf")]

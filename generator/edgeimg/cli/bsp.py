@@ -171,6 +171,7 @@ def check(
             build=found.build,
             local=found.build is not None,
             machines=[plan.yocto.machine],
+            preferred=True,
             report=drawer.report,
         )
     findings = clashes(plan, reading, found.missing, chosen.project)

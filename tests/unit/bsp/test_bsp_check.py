@@ -194,8 +194,8 @@ def test_the_vendors_machine_distro_and_kernel_stay(edgeimg, place, lock) -> Non
     made = emitted(edgeimg, place)
     bitbake = find_bitbake(None)
     layers = [place / "openembedded-core/meta", place / "meta-oe", place / "meta-acme"]
-    before = read(bitbake, layers)
-    after = read(bitbake, [*layers, made])
+    before = read(bitbake, layers, preferred=True)
+    after = read(bitbake, [*layers, made], preferred=True)
     assert after.machines == before.machines
     assert (after.values, after.preferred, after.masks) == (
         before.values,
