@@ -117,7 +117,7 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
 def _written(process: int, device: Path, block_map: BlockMap) -> int:
     """How many mapped bytes lie before the place in the device where a process is.
 
-    bmaptool's own bar needs a terminal, and its other ways to say it cost time.
+    bmaptool's own bar needs a terminal, its pipe is broken in 3.6, its log no interface.
     """
     place = 0
     with suppress(OSError, ValueError):
