@@ -60,6 +60,9 @@ class Draft:
             self.open.append(key)
 
 
+FLASH = "such as {card: Put the card into the board}; how an image comes onto it"
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """Somebody's text as a part of a comment."""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:limit]
@@ -115,6 +118,7 @@ def draft(
     made.unknown("storage_mib", "size of the boot medium in MiB; no layer says it")
     _console(made, machine)
     _offers(made, machine, facts, origins, reading)
+    made.unknown("flash", FLASH, needed=False)
     made.say("default_builder: yocto")
     made.say("builders:")
     made.say("debian: {unsupported: imported from layers of Yocto; yocto serves this board}", 2)
@@ -125,7 +129,6 @@ def draft(
     layers = _needed(machine, reading, chosen=chosen)
     _layers(made, layers, reading, origins, facts, out)
     _artefacts(made, machine)
-    made.unknown("flash", "how the image comes onto the board, such as bmaptool copy ...", 4)
     _series(made, machine, layers, reading, origins, facts)
     return made
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeimg.bsp.board import HEAD, Draft, board_name, one_line, quoted
+from edgeimg.bsp.board import FLASH, HEAD, Draft, board_name, one_line, quoted
 from edgeimg.bsp.imports import Imported, put
 from edgeimg.bsp.origin import origin
 from edgeimg.builders.buildroot.kconfig import environment
@@ -194,6 +194,7 @@ def _draft(
     else:
         made.unknown("console", f"BR2_TARGET_GENERIC_GETTY_PORT is {console or 'not said'}")
     made.unknown("offers", "such as [usb, pcie]; no configuration says them", needed=False)
+    made.unknown("flash", FLASH, needed=False)
     made.say("default_builder: buildroot")
     made.say("builders:")
     made.say("debian: {unsupported: imported from Buildroot; buildroot serves this board}", 2)

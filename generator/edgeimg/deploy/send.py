@@ -8,7 +8,7 @@ from typing import Literal
 
 from edgeimg.errors import InternalError, UserError
 from edgeimg.events import Log, Report, Step
-from edgeimg.guest.ssh import SSH_FAILED, Target
+from edgeimg.guest.ssh import SSH_FAILED, Target, no_way
 from edgeimg.process import Completed, last_lines, run
 
 PROGRAM = "/usr/lib/edgeimg/deploy"
@@ -95,11 +95,7 @@ def _outcome(target: Target, done: Completed, seen: Sequence[str]) -> Outcome:
                 return Outcome(kind=word, text=text)
     said = last_lines(done.stderr, 1)
     if done.status == SSH_FAILED and len(seen) == 1:
-        raise UserError(
-            f"ssh does not get to {target.host}: {said}",
-            place=str(target),
-            hint="Its host key must be known here, and yours to it: try `ssh` by hand.",
-        )
+        raise no_way(target, done.stderr)
     if done.status in (126, 127):
         raise UserError(
             "the device's image has no feature `deploy`",

@@ -110,11 +110,12 @@ def run_there(
     """
     done = run(target.command(words), timeout=timeout, input=input, check=False, error=UserError)
     if done.status == SSH_FAILED:
-        raise _no_way(target, done.stderr)
+        raise no_way(target, done.stderr)
     return done
 
 
-def _no_way(target: Target, stderr: str) -> UserError:
+def no_way(target: Target, stderr: str) -> UserError:
+    """The error for what ssh said, with what to do."""
     hint = next((hint for said, hint in _HINTS.items() if said in stderr), _HINT)
     said = clean(last_lines(stderr, 1))[:300]
     return UserError(f"ssh does not get to {target.host}: {said}", place=str(target), hint=hint)
@@ -194,7 +195,7 @@ class SshDevice:
                 raise HangError(f"{self} did not answer within {timeout:g} seconds")
             status = process.wait()
         if status == SSH_FAILED and not said.there:
-            raise _no_way(self.target, said.text)
+            raise no_way(self.target, said.text)
         return status, said.text
 
 

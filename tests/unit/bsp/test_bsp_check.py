@@ -28,7 +28,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edgeimg) -> Path:  # 
     edgeimg("bsp", "import", "meta-acme")
     board = tmp_path / "boards/acme-one.yaml"
     text = board.read_text()
-    for key, value in {"memory_mib": "1024", "storage_mib": "8192", "flash": "bmaptool"}.items():
+    for key, value in {"memory_mib": "1024", "storage_mib": "8192"}.items():
         text = text.replace(f"# {key}: #", f"{key}: {value} #")
     board.write_text(text)
     (tmp_path / "edgeimg.yaml").write_text(PRODUCT)

@@ -30,7 +30,7 @@ def board(name: str = "acme-one", folder: str = "boards") -> dict:  # type: igno
 def fill_in(path: Path) -> None:
     """What a person does with an imported board."""
     text = path.read_text()
-    for key, value in {"memory_mib": 1024, "storage_mib": 8192, "flash": "bmaptool"}.items():
+    for key, value in {"memory_mib": 1024, "storage_mib": 8192}.items():
         lines = [
             f"{line.partition('#')[0]}{key}: {value}" if f"# {key}:" in line else line
             for line in text.splitlines()
@@ -69,7 +69,7 @@ def test_what_no_layer_says_is_to_be_filled_in(edgeimg, place) -> None:  # type:
         f"error: {path}:{at['memory_mib']}: memory_mib: is to be filled in. "
         "Take the '#' before it away, and write a value." in answer.stderr
     )
-    assert "builders.yocto.flash: is to be filled in" in answer.stderr
+    assert "storage_mib: is to be filled in" in answer.stderr
     fill_in(path)
     assert edgeimg("check", "--board", path).status == 0
 
@@ -148,7 +148,7 @@ def test_json_has_all_of_it(edgeimg, place) -> None:  # type: ignore[no-untyped-
     (one,) = json.loads(answer.stdout)["boards"]
     assert one["machine"] == one["board"] == "acme-one"
     assert one["state"] == "written"
-    assert one["to fill in"] == ["memory_mib", "storage_mib", "flash"]
+    assert one["to fill in"] == ["memory_mib", "storage_mib"]
     assert one["kernel"] == "linux-acme 6.12.30"
 
 

@@ -109,8 +109,8 @@ def test_the_device_gets_all_of_it(
 
 
 ENDS: dict[str, tuple[str, int, int, str]] = {
-    "refused": ("refused no space\n", 10, 1, "REFUSED by ssh://pi, nothing was changed: no space"),
-    "back": ("step try\nback it broke\n", 11, 1, "TAKEN BACK by ssh://pi, what ran before runs"),
+    "refused": ("refused no space\n", 10, 1, f"REFUSED by {TARGET}, nothing was changed: no space"),
+    "back": ("step try\nback it broke\n", 11, 1, f"TAKEN BACK by {TARGET}, what ran before runs"),
     "no feature": ("", 127, 2, "the device's image has no feature `deploy`"),
     "no device": ("", 255, 2, "ssh does not get to pi"),
     "cut while it is sent": ("step receive\n", 255, 1, "nothing was changed on the device"),

@@ -74,7 +74,7 @@ def test_a_contradiction_names_both_facts_and_what_works(
     assert answer.status == 2
     assert (
         "testpu 4.17: the driver needs kernel <6.12 (mine/catalog/accelerators/testpu.yaml:21), "
-        "testboard with Buildroot 2026.02.3 has 6.18 (mine/boards/testboard.yaml:21). "
+        "testboard with Buildroot 2026.02.3 has 6.18 (mine/boards/testboard.yaml:23). "
         "Works with: testpu 4.23." in answer.stderr
     )
 

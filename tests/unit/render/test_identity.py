@@ -43,7 +43,10 @@ def test_every_builders_image_carries_it(
     found, tree = _identified(plan)
     entry = tree.files[PLACES[builder]]
     assert isinstance(entry, Text)
-    assert entry.content == f"PRODUCT={plan.product}\nBOARD=qemu-arm64\nID={found}\n"
+    assert entry.content == (
+        f"PRODUCT={plan.product}\nBOARD=qemu-arm64\nID={found}\n"
+        "FITS='digits arm64 litert 2.1.6 cpu'\n"
+    )
     assert len(found) == 16 and int(found, 16)
     assert _identified(plan)[0] == found
     # And another one when anything differs.
