@@ -102,7 +102,8 @@ class Box:
         self.write("etc/edge-infer/digits.json", f'{{"model": "{folder}/image-model"}}\n')
         for source in (DEPLOY / "deploy", DEPLOY / "deployed"):
             self._script(source)
-        self._script(PROGRAMS / "root/usr/lib/edgeimg/service")
+        for name in ("service", "verify"):
+            self._script(PROGRAMS / "root/usr/lib/edgeimg" / name)
         self.program("edge-infer", APP.replace("NAME", ""))
         self.program("logger", "#!/bin/sh\nexec cat >>BOX/log.$2\n")
         self.program("logread", "#!/bin/sh\nsed 's/^/user.notice digits: /' BOX/log.digits\n")
@@ -118,7 +119,7 @@ class Box:
 
     def _script(self, source: Path) -> None:
         text = re.sub(
-            r"/(?=(data|run/edgeimg|run/systemd|etc/edgeimg|etc/edge-infer|usr/lib/edgeimg|dev/console|proc/mounts)\b)",
+            r"/(?=(data|run/edgeimg|run/systemd|etc/edgeimg|etc/edge-infer|usr/lib/edgeimg|usr/share|dev/console|proc/mounts)\b)",
             f"{self.folder}/",
             source.read_text(),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import shutil
 import signal
@@ -17,6 +19,7 @@ from tests.unit.deploy.box import APP, DEPLOY, IMAGE, KEY, SHELLS, Box, pack
 
 from edgeimg.deploy.keys import SecretKey
 
+SHARE = "/usr/share/edge-infer"
 OTHER = SecretKey(number=b"stranger", seed=bytes(32))
 
 
@@ -319,6 +322,35 @@ def test_another_image_ignores_what_was_deployed(box: Box) -> None:
     assert box.boot() == "image"
     box.write("etc/edgeimg/image", f"FITS='{IMAGE}'\n")
     assert box.boot() == "new"
+
+
+def _verified(box: Box) -> dict[str, bytes]:
+    """What `verify` answers, by name, when it was sent as `edgeimg verify --target` does."""
+    done = subprocess.run(
+        [*box.shell.split(), str(box.folder / "usr/lib/edgeimg/verify"), "stdout", "default"],
+        env={"PATH": f"{box.bin}:{os.environ['PATH']}"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        return {one.name: tar.extractfile(one).read() for one in tar}  # type: ignore[union-attr]
+
+
+def test_verify_checks_what_was_deployed_and_leaves_it_there(box: Box) -> None:
+    share = box.write("usr/share/edge-infer/digits/model", "good image\n")
+    assert "digits/default/status" in _verified(box)
+    assert box.ran() == ["image"]
+    assert box.put(box.bundle("good new")).status == 0
+    answer = _verified(box)
+    assert box.ran() == ["image", "new", "new"]
+    sums = answer["INPUTS.sha256"].decode().replace(str(box.folder), "").splitlines()
+    assert [line.split()[0] for line in sums if line.endswith(f"  {SHARE}/digits/model")] == [
+        hashlib.sha256(content).hexdigest() for content in (share.read_bytes(), b"good new\n")
+    ]
+    assert not list((box.folder / "run").glob("edgeimg.*"))
+    assert (box.slots(), box.boot()) == (1, "new")
 
 
 @pytest.mark.parametrize("spoil", ["manifest", "config/digits.json", "state", "slot", "model"])
