@@ -32,10 +32,10 @@ demo: setup-demo
 	@$(BIN)/edgeimg verify --board qemu-arm64
 
 test: setup-test lint app-test
-	$(BIN)/pytest -n auto --dist loadgroup -m "not boards and not upstream"
+	$(BIN)/pytest -n auto --dist loadfile -m "not boards and not upstream"
 
 test-all: setup-all lint app-test
-	$(BIN)/pytest -n auto --dist loadgroup -m "not upstream"
+	$(BIN)/pytest -n auto --dist loadfile -m "not upstream"
 
 # make test-upstream BUILDROOT=dir: against that checkout of Buildroot; also builds images.
 # make test-upstream OE_CORE=dir BITBAKE=dir LAYERS="dir ...": against these of one Yocto series.

@@ -18,13 +18,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Write golden files anew.")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With xdist: a file's tests share its fixtures, and all that boot share what was built."""
-    for item in items:
-        booting = item.get_closest_marker("qemu") is not None
-        item.add_marker(pytest.mark.xdist_group("qemu" if booting else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
