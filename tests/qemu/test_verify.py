@@ -66,7 +66,8 @@ def test_a_kernel_panic(variant: Variant) -> None:
 
 def test_a_hang(variant: Variant) -> None:
     init = "#!/bin/sh\necho 'edgeimg: init'\necho 'the last words'\nexec sleep 1000\n"
-    said = _failed(variant(**{"usr/lib/edgeimg/init": init}), "--boot", "kernel", "--time-limit", "20")
+    folder = variant(**{"usr/lib/edgeimg/init": init})
+    said = _failed(folder, "--boot", "kernel", "--time-limit", "20")
     assert "20 seconds" in said
     assert "the last words" in said
 
