@@ -104,6 +104,7 @@ class Box:
             self._script(source)
         for name in ("service", "verify"):
             self._script(PROGRAMS / "root/usr/lib/edgeimg" / name)
+        self._script(PROGRAMS / "device/infer")
         self.program("edge-infer", APP.replace("NAME", ""))
         self.program("logger", "#!/bin/sh\nexec cat >>BOX/log.$2\n")
         self.program("logread", "#!/bin/sh\nsed 's/^/user.notice digits: /' BOX/log.digits\n")

@@ -380,10 +380,11 @@ def test_another_image_ignores_what_was_deployed(box: Box) -> None:
     assert box.boot() == "new"
 
 
-def _verified(box: Box) -> dict[str, bytes]:
-    """What `verify` answers, by name, when it was sent as `edgeimg verify --target` does."""
+def _sent_there(box: Box, script: str, *words: str) -> dict[str, bytes]:
+    """What a script that is sent to the device answers, by name."""
     done = subprocess.run(
-        [*box.shell.split(), str(box.folder / "usr/lib/edgeimg/verify"), "stdout", "default"],
+        [*box.shell.split(), str(box.folder / "usr/lib/edgeimg" / script), *words],
+        input=b"P5",
         env={"PATH": f"{box.bin}:{os.environ['PATH']}"},
         capture_output=True,
         timeout=60,
@@ -391,15 +392,24 @@ def _verified(box: Box) -> dict[str, bytes]:
     )
     assert done.returncode == 0, done.stderr
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
-        return {one.name: tar.extractfile(one).read() for one in tar}  # type: ignore[union-attr]
+        return {one.name: tar.extractfile(one).read() for one in tar if one.isfile()}  # type: ignore[union-attr]
+
+
+def test_a_sample_is_given_to_what_was_deployed(box: Box) -> None:
+    for name in ("image", "new"):
+        answer = _sent_there(box, "infer", "digits", "default", "sample")
+        assert answer["digits/default/status"] == b"0\n"
+        assert box.ran()[-1] == name
+        assert box.put(box.bundle("good new")).status == 0
+    assert box.slots() == 1
 
 
 def test_verify_checks_what_was_deployed_and_leaves_it_there(box: Box) -> None:
     share = box.write("usr/share/edge-infer/digits/model", "good image\n")
-    assert "digits/default/status" in _verified(box)
+    assert "digits/default/status" in _sent_there(box, "verify", "stdout", "default")
     assert box.ran() == ["image"]
     assert box.put(box.bundle("good new")).status == 0
-    answer = _verified(box)
+    answer = _sent_there(box, "verify", "stdout", "default")
     assert box.ran() == ["image", "new", "new"]
     sums = answer["INPUTS.sha256"].decode().replace(str(box.folder), "").splitlines()
     assert [line.split()[0] for line in sums if line.endswith(f"  {SHARE}/digits/model")] == [
