@@ -274,6 +274,14 @@ def test_a_service_that_goes_on_is_kept_after_its_time(box: Box) -> None:
     _until(lambda: box.ran()[-1] == "two")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root takes back what renice gave")
+def test_a_service_does_not_inherit_that_a_deploy_steps_back(box: Box) -> None:
+    for name in ("one", "two"):
+        assert box.put(box.bundle(f"camera {name}")).status == 0
+        app = int((box.folder / "run/edgeimg/digits.app").read_text())
+        assert os.getpriority(os.PRIO_PROCESS, app) == 0
+
+
 def test_one_deploy_at_a_time(box: Box) -> None:
     bundle = box.bundle()
     with box.start("put", str(len(bundle)), KEY.sign(bundle, "x")) as first:
