@@ -53,6 +53,7 @@ def run(
     on_tick: Callable[[], None] | None = None,
     on_stop: Callable[[int], None] | None = None,
     returns: bool = False,
+    keep: int | None = None,
     error: type[EdgeimgError] = InternalError,
 ) -> Completed:
     """Run a program to its end.
@@ -68,6 +69,8 @@ def run(
         on_stop: called with its process id when the wait for it ends before it does, for
             what takes more than a signal to its group to end.
         returns: whether a carriage return ends a line too, as in bars that draw over themselves.
+        keep: of what it says in each pipe, the most characters that are kept, which are the last;
+            of a program that is not trusted. A line is no longer either.
         error: the kind of error that a failure is.
 
     Raises:
@@ -82,9 +85,8 @@ def run(
             args, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             try:
-                stdout, stderr, in_time = _collect(
-                    process, timeout, _Lines(on_line, returns), _Lines(on_line, returns), on_tick
-                )
+                pipes = (_Lines(on_line, returns, keep), _Lines(on_line, returns, keep))
+                stdout, stderr, in_time = _collect(process, timeout, *pipes, on_tick)
             except BaseException:
                 if on_stop is not None:
                     on_stop(process.pid)
@@ -181,21 +183,29 @@ def _ending(status: int) -> str:
 class _Lines:
     """The text of one pipe: kept as a whole, and handed on line by line."""
 
-    def __init__(self, on_line: Callable[[str], None] | None, returns: bool) -> None:
+    def __init__(
+        self, on_line: Callable[[str], None] | None, returns: bool, keep: int | None
+    ) -> None:
         # A return at the very end may be half of a line's end.
         self._end = re.compile(r"\r?\n|\r(?=[^\n])" if returns else r"\n")
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._on_line = on_line
+        self._keep = keep
+        self._size = 0
         self._rest = ""
         self._parts: list[str] = []
 
     def feed(self, data: bytes, *, final: bool = False) -> None:
         text = self._decoder.decode(data, final)
         self._parts.append(text)
+        self._size += len(text)
+        if self._keep is not None and self._size > 2 * self._keep:
+            self._parts = ["".join(self._parts)[-self._keep :]]
+            self._size = self._keep
         if self._on_line is None:
             return
         *lines, self._rest = self._end.split(self._rest + text)
-        if final and self._rest:
+        if self._rest and (final or (self._keep is not None and len(self._rest) > self._keep)):
             lines.append(self._rest)
             self._rest = ""
         for line in lines:

@@ -16,6 +16,7 @@ from edgeimg.errors import UserError
 
 if TYPE_CHECKING:
     from edgeimg.deploy.bundle import Bundle
+    from edgeimg.deploy.keys import SecretKey
     from edgeimg.deploy.send import Outcome
     from edgeimg.events import Report
     from edgeimg.manifest.select import Selection
@@ -90,8 +91,10 @@ def deploy(
                 data, signature = _read(bundle)
             else:
                 chosen = options.selection(file, board, model, builder, settings)
+                secret = _secret(key)
                 made = _make(chosen, app, key, drawer.report)
-                data, signature = made.data, _sign(key, made)
+                data = made.data
+                signature = secret.sign(data, made.comment) if secret else ""
                 if bundle_only is not None:
                     _write(bundle_only, data, signature, made, output, drawer)
                     return
@@ -162,31 +165,40 @@ def _make(chosen: Selection, app: Path | None, key: Path | None, report: Report)
     return make_bundle(plan, goldens, compile_models(plan, Cache(), report), app)
 
 
-def _sign(key: Path | None, made: Bundle) -> str:
+def _secret(key: Path | None) -> SecretKey | None:
+    """What signs; read before the work, which may be long."""
     if key is None:
-        return ""
+        return None
     from edgeimg.deploy.keys import read_key
 
-    return read_key(key).sign(made.data, made.comment)
+    return read_key(key)
 
 
 def _read(bundle: Path) -> tuple[bytes, str]:
     """A bundle and its signature.
 
     Raises:
-        UserError: one of them cannot be read.
+        UserError: one of them cannot be read, or the signature is none.
     """
     from edgeimg.manifest.load import shown
 
     beside = bundle.with_name(bundle.name + SIGNATURE)
     try:
         with beside.open("rb") as stream:
-            signature = stream.read(MAX_SIGNATURE).decode("ascii", errors="replace")
-        return bundle.read_bytes(), signature
+            # In UTF-8: by default minisign's trusted comment has the file's name.
+            signature = stream.read(MAX_SIGNATURE).decode(errors="replace")
+        data = bundle.read_bytes()
     except OSError as error:
         name = Path(error.filename or bundle)
         hint = f"Sign it: minisign -Sm {shown(bundle)}." if name == beside else ""
         raise UserError(f"cannot be read: {error.strerror}", place=shown(name), hint=hint) from None
+    if not signature.startswith("untrusted comment:") or "\0" in signature:
+        raise UserError(
+            "is no signature of minisign",
+            place=shown(beside),
+            hint=f"Sign it: minisign -Sm {shown(bundle)}.",
+        )
+    return data, signature
 
 
 def _write(

@@ -8,11 +8,14 @@ from typing import Literal
 
 from edgeimg.errors import InternalError, UserError
 from edgeimg.events import Log, Report, Step
+from edgeimg.guest.console import clean
 from edgeimg.guest.ssh import SSH_FAILED, Target, no_way
 from edgeimg.process import Completed, last_lines, run
 
 PROGRAM = "/usr/lib/edgeimg/deploy"
 IMAGE = "-"  # instead of an id: what the image itself holds
+MAX_LINE = 500  # characters that are shown
+MAX_SAID = 1 << 20  # of what it says, the end is kept
 TRY = "try"  # the step from which the device decides alone
 
 OWN = "the device decides alone: it keeps the new one when it stays up, else it goes back"
@@ -57,7 +60,8 @@ def _ask(
 ) -> Outcome:
     seen = [""]
 
-    def on_line(line: str) -> None:
+    def on_line(raw: str) -> None:
+        line = clean(raw)[:MAX_LINE]
         if line.startswith("step "):
             name, _, detail = line.removeprefix("step ").partition(" ")
             seen.append(name)
@@ -72,6 +76,7 @@ def _ask(
             timeout=time_limit,
             check=False,
             on_line=on_line,
+            keep=MAX_SAID,
             error=InternalError,
         )
     except (KeyboardInterrupt, InternalError) as error:
@@ -89,11 +94,11 @@ def _ask(
 
 def _outcome(target: Target, done: Completed, seen: Sequence[str]) -> Outcome:
     for line in reversed(done.stdout.splitlines()):
-        word, _, text = line.partition(" ")
+        word, _, text = clean(line)[:MAX_LINE].partition(" ")
         match word:
             case "deployed" | "refused" | "back":
                 return Outcome(kind=word, text=text)
-    said = last_lines(done.stderr, 1)
+    said = clean(last_lines(done.stderr, 1))[:MAX_LINE]
     if done.status == SSH_FAILED and len(seen) == 1:
         raise no_way(target, done.stderr)
     if done.status in (126, 127):

@@ -104,6 +104,7 @@ class Box:
             self._script(source)
         for name in ("service", "verify"):
             self._script(PROGRAMS / "root/usr/lib/edgeimg" / name)
+        self._script(PROGRAMS / "device/infer")
         self.program("edge-infer", APP.replace("NAME", ""))
         self.program("logger", "#!/bin/sh\nexec cat >>BOX/log.$2\n")
         self.program("logread", "#!/bin/sh\nsed 's/^/user.notice digits: /' BOX/log.digits\n")
@@ -189,19 +190,21 @@ class Box:
 
     def cut(self) -> None:
         """The power goes: nothing of it runs any more."""
-        own = str(self.folder).encode()
-        while True:
-            alive = []
-            for line in Path("/proc").glob("[0-9]*/cmdline"):
-                with suppress(OSError):
-                    if own in line.read_bytes() and line.parent.name != str(os.getpid()):
-                        alive.append(int(line.parent.name))
-            if not alive:
-                return
+        while alive := self.running():
             for pid in alive:
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
+
+    def running(self) -> list[int]:
+        """The numbers of its processes."""
+        own = str(self.folder).encode()
+        alive = []
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if own in line.read_bytes() and line.parent.name != str(os.getpid()):
+                    alive.append(int(line.parent.name))
+        return alive
 
     def ran(self) -> list[str]:
         path = self.folder / "ran"

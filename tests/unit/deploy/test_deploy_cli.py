@@ -187,3 +187,67 @@ def test_deploy_key_says_what_to_write(edgeimg: Edgeimg, folder: Path) -> None:
     assert "features.deploy.keys" in done.stderr
     (folder / "edgeimg.yaml").write_text(PRODUCT + features + "builder: yocto\n")
     assert "features: deploy with yocto: meta-openembedded has no" in edgeimg("check").stderr
+
+
+def test_what_a_device_says_reaches_no_terminal_as_it_is(
+    edgeimg: Edgeimg, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (
+        f"step \x1b]0;mine\x07{'x' * 100_000}\nlog \x1b[2J\nrefused \x1b[31mno\x07 {'y' * 5_000}\n"
+    )
+    fake_ssh(folder, monkeypatch, said, 10)
+    words = ("--target", TARGET, "--key", "../product.key")
+    done = edgeimg("deploy", *words, "--verbose")
+    assert done.status == 1
+    assert "nothing was changed: no yyy" in done.stdout
+    assert not {"\x1b", "\x07"} & set(done.stdout + done.stderr)
+    assert max(map(len, (done.stdout + done.stderr).splitlines())) < 1000
+
+
+@pytest.mark.parametrize("signature", [b"", b"rubbish\0\xff", b"untrusted comment: \0\n"])
+def test_a_signature_that_is_none(
+    edgeimg: Edgeimg, folder: Path, monkeypatch: pytest.MonkeyPatch, signature: bytes
+) -> None:
+    fake_ssh(folder, monkeypatch, "refused it\n", 10)
+    (folder / "a.tar").write_bytes(b"bundle")
+    (folder / "a.tar.minisig").write_bytes(signature)
+    done = edgeimg("deploy", "a.tar", "--target", TARGET)
+    assert done.status == 2
+    assert "a.tar.minisig: is no signature of minisign" in done.stderr
+
+
+def test_a_signature_with_any_letters_arrives_as_it_is(
+    edgeimg: Edgeimg, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = fake_ssh(folder, monkeypatch, "deployed 12ab\n")
+    assert edgeimg("deploy", "--bundle-only", "tür.tar").status == 0
+    signed = subprocess.run(
+        ["minisign", "-S", "-s", "../product.key", "-m", "tür.tar"],
+        capture_output=True,
+        check=False,
+    )
+    assert signed.returncode == 0, signed.stderr
+    assert edgeimg("deploy", "tür.tar", "--target", TARGET).status == 0
+    signature = (folder / "tür.tar.minisig").read_text()
+    assert "file:tür.tar" in signature
+    assert f"'{signature}'" in (there / "words").read_text()
+
+
+def test_a_wrong_key_is_found_before_the_work(edgeimg: Edgeimg, folder: Path) -> None:
+    done = edgeimg("deploy", "--bundle-only", "x", "--key", "../product.key.pub")
+    assert (done.status, done.stdout) == (2, "")
+    assert "product.key.pub: is no secret key of minisign" in done.stderr
+    assert "golden" not in done.stderr
+
+
+def test_a_secret_key_in_the_product_is_refused_and_not_shown(
+    edgeimg: Edgeimg, folder: Path
+) -> None:
+    features = "features:\n  ssh: {authorized_keys: ssh-ed25519 AAAA x}\n  deploy: {keys: [KEY]}\n"
+    secret = (folder.parent / "product.key").read_text().splitlines()[1]
+    for key in ("../product.key", secret):
+        (folder / "edgeimg.yaml").write_text(PRODUCT + features.replace("KEY", key))
+        done = edgeimg("check")
+        assert done.status == 2
+        assert "features.deploy.keys" in done.stderr
+        assert secret[84:104] not in done.stdout + done.stderr

@@ -19,6 +19,15 @@ from tests.unit.deploy.box import APP, DEPLOY, IMAGE, KEY, SHELLS, Box, pack
 
 from edgeimg.deploy.keys import SecretKey
 
+# While what it has started ends, the service is neither up nor through.
+SYSTEMCTL = """\
+#!/bin/sh
+[ "$1" = show ] || exit 0
+echo Result=success
+echo ExecMainStatus=0
+if [ -e BOX/asked ]; then echo ActiveState=inactive; else echo ActiveState=deactivating; fi
+touch BOX/asked
+"""
 SHARE = "/usr/share/edge-infer"
 OTHER = SecretKey(number=b"stranger", seed=bytes(32))
 
@@ -82,6 +91,15 @@ def _link(box: Box) -> bytes:
     return path.read_bytes()
 
 
+def _hard_link(box: Box) -> bytes:
+    stream = io.BytesIO(box.bundle())
+    with tarfile.open(fileobj=stream, mode="a") as tar:
+        entry = tarfile.TarInfo("models/digits/labels.txt")
+        entry.type, entry.linkname = tarfile.LNKTYPE, "/etc/hostname"
+        tar.addfile(entry)
+    return stream.getvalue()
+
+
 def _manifest(*words: str) -> Callable[[Box], bytes]:
     text = f"edgeimg-deploy 1\nfits {IMAGE}\nid ID\nmodel digits\n"
     for old, new in zip(words[::2], words[1::2], strict=True):
@@ -121,6 +139,7 @@ REFUSED: dict[str, tuple[Callable[[Box], bytes], str]] = {
     "model": (_manifest("model digits", "model faces"), "the image has no model 'faces'"),
     "name": (_manifest("model digits", "model ../x"), "'../x' is no name of a model"),
     "link": (_link, "it holds a link, or a name that leaves its folder"),
+    "hard link": (_hard_link, "it holds a link, or a name that leaves its folder"),
     "above": (
         lambda box: box.bundle(**{"models/../../../x": "x"}),
         "it holds a link, or a name that leaves its folder",
@@ -255,6 +274,14 @@ def test_a_service_that_goes_on_is_kept_after_its_time(box: Box) -> None:
     _until(lambda: box.ran()[-1] == "two")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root takes back what renice gave")
+def test_a_service_does_not_inherit_that_a_deploy_steps_back(box: Box) -> None:
+    for name in ("one", "two"):
+        assert box.put(box.bundle(f"camera {name}")).status == 0
+        app = int((box.folder / "run/edgeimg/digits.app").read_text())
+        assert os.getpriority(os.PRIO_PROCESS, app) == 0
+
+
 def test_one_deploy_at_a_time(box: Box) -> None:
     bundle = box.bundle()
     with box.start("put", str(len(bundle)), KEY.sign(bundle, "x")) as first:
@@ -263,6 +290,43 @@ def test_one_deploy_at_a_time(box: Box) -> None:
             assert box.call(*words).last == "refused another deploy is under way"
         assert box.call("state").status == 0
         assert b"deployed" in first.communicate(bundle, timeout=60)[0]
+
+
+def test_a_lock_whose_number_another_program_has_by_now(dash_box: Box) -> None:
+    lock = dash_box.folder / "run/edgeimg/deploy/lock"
+    lock.parent.mkdir()
+    lock.symlink_to(str(os.getpid()))
+    assert dash_box.put(dash_box.bundle()).status == 0
+
+
+def test_nobody_hears_the_rollback(box: Box) -> None:
+    assert box.put(box.bundle("camera new")).status == 0
+    with box.start("rollback") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _until(lambda: (box.folder / "data/deploy/state").read_text() == "- -\n")
+        os.killpg(process.pid, signal.SIGHUP)
+    _until(lambda: box.ran()[-1] == "image")
+    assert "last deployed -" in box.call("state").said
+    assert not (box.folder / "run/edgeimg/deploy/lock").is_symlink()
+
+
+def test_how_the_one_before_ended_is_nothing_of_the_new_one(box: Box) -> None:
+    assert box.put(box.bundle("camera new")).status == 0
+    run = box.folder / "run/edgeimg"
+    os.kill(int((run / "digits.pid").read_text()), signal.SIGKILL)
+    (run / "digits.pid").write_text("1\n")
+    os.kill(int((run / "digits.app").read_text()), signal.SIGTERM)
+    _until(lambda: not box.running())
+    assert not (run / "digits.status").exists()
+
+
+def test_a_service_of_systemd_that_is_just_ending(box: Box) -> None:
+    (box.folder / "run/systemd/system").mkdir(parents=True)
+    box.program("systemctl", SYSTEMCTL)
+    assert box.put(box.bundle()).last.startswith("deployed ")
+    box.program("systemctl", SYSTEMCTL.replace("success", "exit-code"))
+    assert "failed (exit status 0)" in box.put(box.bundle("good other")).last
 
 
 @contextmanager
@@ -324,10 +388,11 @@ def test_another_image_ignores_what_was_deployed(box: Box) -> None:
     assert box.boot() == "new"
 
 
-def _verified(box: Box) -> dict[str, bytes]:
-    """What `verify` answers, by name, when it was sent as `edgeimg verify --target` does."""
+def _sent_there(box: Box, script: str, *words: str) -> dict[str, bytes]:
+    """What a script that is sent to the device answers, by name."""
     done = subprocess.run(
-        [*box.shell.split(), str(box.folder / "usr/lib/edgeimg/verify"), "stdout", "default"],
+        [*box.shell.split(), str(box.folder / "usr/lib/edgeimg" / script), *words],
+        input=b"P5",
         env={"PATH": f"{box.bin}:{os.environ['PATH']}"},
         capture_output=True,
         timeout=60,
@@ -335,15 +400,24 @@ def _verified(box: Box) -> dict[str, bytes]:
     )
     assert done.returncode == 0, done.stderr
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
-        return {one.name: tar.extractfile(one).read() for one in tar}  # type: ignore[union-attr]
+        return {one.name: tar.extractfile(one).read() for one in tar if one.isfile()}  # type: ignore[union-attr]
+
+
+def test_a_sample_is_given_to_what_was_deployed(box: Box) -> None:
+    for name in ("image", "new"):
+        answer = _sent_there(box, "infer", "digits", "default", "sample")
+        assert answer["digits/default/status"] == b"0\n"
+        assert box.ran()[-1] == name
+        assert box.put(box.bundle("good new")).status == 0
+    assert box.slots() == 1
 
 
 def test_verify_checks_what_was_deployed_and_leaves_it_there(box: Box) -> None:
     share = box.write("usr/share/edge-infer/digits/model", "good image\n")
-    assert "digits/default/status" in _verified(box)
+    assert "digits/default/status" in _sent_there(box, "verify", "stdout", "default")
     assert box.ran() == ["image"]
     assert box.put(box.bundle("good new")).status == 0
-    answer = _verified(box)
+    answer = _sent_there(box, "verify", "stdout", "default")
     assert box.ran() == ["image", "new", "new"]
     sums = answer["INPUTS.sha256"].decode().replace(str(box.folder), "").splitlines()
     assert [line.split()[0] for line in sums if line.endswith(f"  {SHARE}/digits/model")] == [
@@ -370,7 +444,7 @@ def test_what_is_spoilt_on_the_data_partition(box: Box, spoil: str) -> None:
 
 
 # What `deploy` calls, by whose number it is killed; the rest is the shell's own.
-CALLED = ("awk", "cat", "df", "grep", "head", "ln", "minisign", "mkdir", "mv", "readlink")
+CALLED = ("awk", "cat", "dd", "df", "grep", "head", "ln", "minisign", "mkdir", "mv", "readlink")
 CALLED += ("renice", "rm", "setsid", "sha256sum", "sleep", "sync", "tar", "timeout", "wc")
 COUNTING = """\
 #!/bin/sh
