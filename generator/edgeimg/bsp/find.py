@@ -240,7 +240,8 @@ def _stack(
         if notes and any(one.problem for one in first):
             raise UserError(notes[0], hint="BitBake could not read it.")
         raise UserError(
-            "no layer here has a machine (conf/machine/NAME.conf)", place=shown(named[0])
+            "no layer here has a machine (conf/machine/NAME.conf)",
+            place=shown(next((one for one in named if not is_core(one)), named[0])),
         )
     return tuple(one.path for one in order), tuple(dict.fromkeys(notes))
 

@@ -62,7 +62,7 @@ def open_image(path: Path) -> ImageFile:
     """
     try:
         # Before it is opened: of a pipe that would never end.
-        if not stat.S_ISREG((mode := path.stat().st_mode)) and not stat.S_ISDIR(mode):
+        if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):
             raise UserError("is not a file", place=shown(path), hint="Name the image's file.")
         with path.open("rb") as file:
             head = file.read(HEAD)

@@ -149,7 +149,7 @@ def _failure(
     for pattern, message, hint in KNOWN:
         if re.search(pattern, text):
             if block_map.made and "{bmap}" in message:
-                message, hint = CHANGED  # noqa: PLW2901
+                message, hint = CHANGED
             place = str(device) if "device" in message else shown(image.path)
             words = message.format(bmap=shown(block_map.path))
             return UserError(words, place=place, hint=f"{hint} {after}.")
