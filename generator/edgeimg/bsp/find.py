@@ -78,6 +78,13 @@ def find(
     for path in paths:
         _take(path, places)
     if not places.layers:
+        for tree in (one for path in paths for one in (path, *_folders(path))):
+            if is_file(tree / "external.desc"):
+                raise UserError(
+                    "is an external tree of Buildroot, and no layer of Yocto's",
+                    place=shown(tree),
+                    hint="Boards are made of it: edgeimg bsp import, with this very folder.",
+                )
         missing = f" Not checked out: {'; '.join(places.missing)}." if places.missing else ""
         raise UserError(
             "no layer is here",
@@ -167,6 +174,10 @@ def _below(folders: Sequence[Path]) -> list[Path]:
             if "layer.conf" not in files and is_file(here / "conf/layer.conf"):
                 found.append(here)
     return list(dict.fromkeys(found))
+
+
+def _folders(path: Path) -> list[Path]:
+    return [one for one in sorted(path.iterdir()) if is_folder(one)] if is_folder(path) else []
 
 
 def _around(layers: Sequence[Path]) -> list[Path]:

@@ -127,3 +127,16 @@ def test_a_name_that_no_board_can_have_is_told(edgeimg, place) -> None:  # type:
     layer(place / "meta-name", "name", {"conf/machine/\u00fc.conf": BOARD})
     answer = edgeimg("bsp", "import", "meta-name", "--output", "json")
     assert json.loads(answer.stdout)["boards"][0]["problem"].startswith("'\u00fc' cannot be")
+
+
+def test_an_external_tree_of_buildroot_among_others(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    layer(place / "meta-good", "good", {"conf/machine/one.conf": BOARD})
+    tree = place / "vendor/buildroot-external"
+    tree.mkdir(parents=True)
+    (tree / "external.desc").write_text("name: ACME\n")
+    answer = edgeimg("bsp", "import", "meta-good", tree)
+    assert answer.status == 2
+    assert "is an external tree of Buildroot. Give it alone." in answer.stderr
+    answer = edgeimg("bsp", "import", "vendor")
+    assert answer.status == 2
+    assert "vendor/buildroot-external: is an external tree of Buildroot" in answer.stderr
