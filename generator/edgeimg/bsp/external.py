@@ -133,7 +133,7 @@ def _one(
         return Imported(machine=name, state="failed", problem=why)
     board = board_name(name)
     if not board or board in {one.board for one in before}:
-        why = f"'{board}' cannot be the name of its board, or is another's"
+        why = f"'{board or name}' cannot be the name of its board, or is another's"
         return Imported(machine=name, state="failed", problem=why)
     made = _draft(kconfig, name, board, tree, release, architectures, text)
     written = out / f"{board}.yaml"

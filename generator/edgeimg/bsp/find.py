@@ -78,6 +78,13 @@ def find(
     for path in paths:
         _take(path, places)
     if not places.layers:
+        for tree in (one for path in paths for one in (path, *_folders(path))):
+            if is_file(tree / "external.desc"):
+                raise UserError(
+                    "is an external tree of Buildroot, and no layer of Yocto's",
+                    place=shown(tree),
+                    hint="Boards are made of it: edgeimg bsp import, with this very folder.",
+                )
         missing = f" Not checked out: {'; '.join(places.missing)}." if places.missing else ""
         raise UserError(
             "no layer is here",
@@ -169,6 +176,10 @@ def _below(folders: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def _folders(path: Path) -> list[Path]:
+    return [one for one in sorted(path.iterdir()) if is_folder(one)] if is_folder(path) else []
+
+
 def _around(layers: Sequence[Path]) -> list[Path]:
     """Folders in which the checkouts lie that belong to these layers."""
     found = []
@@ -240,7 +251,8 @@ def _stack(
         if notes and any(one.problem for one in first):
             raise UserError(notes[0], hint="BitBake could not read it.")
         raise UserError(
-            "no layer here has a machine (conf/machine/NAME.conf)", place=shown(named[0])
+            "no layer here has a machine (conf/machine/NAME.conf)",
+            place=shown(next((one for one in named if not is_core(one)), named[0])),
         )
     return tuple(one.path for one in order), tuple(dict.fromkeys(notes))
 

@@ -102,6 +102,13 @@ def import_boards(
                 hint=did_you_mean(name, sorted(reading.found)),
             )
     if not reading.machines:
+        there = [one for one in bsp.own or () if any((one / "conf/machine").glob("*.conf"))]
+        if there:
+            raise UserError(
+                "has machines and does not add itself to BBPATH: BitBake cannot find them",
+                place=shown(there[0] / "conf/layer.conf"),
+                hint='Add: BBPATH .= ":${LAYERDIR}"',
+            )
         raise UserError("no layer here has a machine (conf/machine/NAME.conf)")
     origins = origins_of(reading)
     taken: dict[str, str] = {}
@@ -137,7 +144,7 @@ def _one(
     made = draft(machine, reading, origins, known, chosen=bsp.chosen, out=out)
     if not made.name or made.name in taken:
         other = f"; {taken[made.name]} has it" if made.name in taken else ""
-        why = f"'{made.name}' cannot be the name of its board{other}"
+        why = f"'{made.name or machine.name}' cannot be the name of its board{other}"
         return Imported(machine=machine.name, state="failed", problem=why)
     taken[made.name] = machine.name
     path = out / f"{made.name}.yaml"

@@ -172,7 +172,7 @@ def _xml(path: Path) -> list[ElementTree.Element]:
         raise UserError("has a DOCTYPE, which a manifest of repo has not", place=shown(path))
     try:
         root = ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UserError(f"is not XML: {error}", place=shown(path)) from None
     if root.tag != "manifest":
         raise UserError(

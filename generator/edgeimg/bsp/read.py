@@ -240,11 +240,24 @@ def read(
         at = answers.begun
         if at is None:
             raise UserError(f"BitBake cannot read these layers: {ended}", hint=_hint(bitbake))
-        answers.machines[at] = {"name": at, "problem": f"ended the reader: {ended}"}
+        problem = f"ended the reader: {ended}"
+        if apart:
+            answers.layers[at] = {
+                "path": at,
+                "problem": problem,
+                "collections": (),
+                "corenames": (),
+            }
+            request["layers"] = [one for one in request["layers"] if one not in answers.layers]
+            continue
+        answers.machines[at] = {"name": at, "problem": problem}
         left = [one for one in answers.stack["wanted"] if one not in answers.machines]
     raise UserError(
-        f"{DEATHS} machines have ended the reader, the last one is {at}: {ended}",
-        hint="Name those that you want with --machine.",
+        f"{DEATHS} {'layers' if apart else 'machines'} have ended the reader, the last one is "
+        f"{at}: {ended}",
+        hint="Put those that you want in a folder of their own."
+        if apart
+        else "Name those that you want with --machine.",
     )
 
 
@@ -303,7 +316,7 @@ class _Answers:
             self.stack = answer["stack"]
         elif "begin" in answer:
             self.begun = answer["begin"]
-            if self.report is not None:
+            if self.report is not None and self.stack:
                 done, total = len(self.machines), len(self.stack["wanted"])
                 self.report(
                     Progress(name="machines", done=done, total=total, detail=answer["begin"])

@@ -10,8 +10,9 @@ one), `layers` (folders; null: those of bblayers.conf), `local` (read conf/local
 (layers; null: all but oe-core), `recipes` (names to look at for each machine), `words` (variables
 to expand), `preferred` (tell each machine's PREFERRED_...), `seconds`, `memory_mib`.
 
-Answers, in this order: `{"layers": ...}`, one `{"layer": ...}` each, `{"stack": ...}`, then for
-each machine `{"begin": name}` and `{"machine": ...}`, at last `{"end": true}`.
+Answers, in this order: `{"layers": ...}`, one `{"layer": ...}` each (after `{"begin": folder}` when
+they are read apart), `{"stack": ...}`, then for each machine `{"begin": name}` and
+`{"machine": ...}`, at last `{"end": true}`.
 """
 
 # BitBake speaks of paths as text.
@@ -174,6 +175,8 @@ class Reader:
     def read_layers(self, d: Any, layers: list[str]) -> Any:
         start = d
         for layer in layers:
+            if self.request["apart"]:
+                self.say(begin=layer)
             before = (d.getVar("BBFILE_COLLECTIONS") or "").split()
             trial = bb.data.createCopy(d)
             self.missing = []
@@ -202,6 +205,8 @@ class Reader:
         return d
 
     def _layer(self, d: Any, layer: str) -> None:
+        if layer.split() != [layer]:
+            raise ValueError("its path has a blank in it, which BitBake takes for the end of one")
         d.setVar("LAYERDIR", layer)
         d.setVar("LAYERDIR_RE", re.escape(layer))
         _base_file(os.path.join(layer, "conf/layer.conf"), d)

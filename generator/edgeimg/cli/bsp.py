@@ -78,7 +78,7 @@ def import_(
     catalog = Catalog()
     known = facts(catalog)
     with Drawer(output) as drawer:
-        if is_external(paths[0]):
+        if any(is_external(one) for one in paths):
             done = _external(catalog, known, paths, out, machine or (), force, drawer)
             notes: list[str] = []
         else:
@@ -121,14 +121,15 @@ def _external(
     force: bool,
     drawer: Drawer,
 ) -> list[Imported]:
-    from edgeimg.bsp.external import import_external
+    from edgeimg.bsp.external import import_external, is_external
     from edgeimg.builders.buildroot.checkout import find_checkout
     from edgeimg.catalog.types import BuildrootRelease
     from edgeimg.manifest.load import shown
 
     if len(paths) > 1:
+        tree = next(one for one in paths if is_external(one))
         raise UserError(
-            "is an external tree of Buildroot", place=shown(paths[0]), hint="Give it alone."
+            "is an external tree of Buildroot", place=shown(tree), hint="Give it alone."
         )
     release = catalog.read(catalog.file("catalog/buildroot.yaml"), BuildrootRelease).value
     checkout = find_checkout(release, offline=False, report=drawer.report)

@@ -131,6 +131,10 @@ def flash(
     way = what.board.value.flash if what.board else None
     if usb or (way is not None and way.card is None):
         over_usb(what, how)
+    elif how.given:
+        raise UserError(
+            "is for a board that is flashed over USB", place="--with", hint="Say --usb."
+        )
     else:
         to_card(what, how)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -42,12 +42,14 @@ class BlockMap:
     Attributes:
         size: of the image, in bytes.
         algorithm: hashlib's name of the checksums.
+        made: of the image as it is, by us; nobody else knows the file.
     """
 
     path: Path
     size: int
     algorithm: str
     ranges: tuple[Range, ...]
+    made: bool = field(default=False, compare=False)
 
     @property
     def mapped(self) -> int:
@@ -74,6 +76,8 @@ def read_bmap(path: Path) -> BlockMap:
         UserError: it cannot be read, was changed, contradicts itself, or has no checksums.
     """
     try:
+        if not path.is_file() and not path.is_dir() and path.exists():  # a pipe never ends
+            raise UserError("is not a file", place=shown(path))
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
@@ -93,7 +97,7 @@ def _parse(path: Path, data: bytes) -> BlockMap:
         raise _Wrong("is not a bmap file")
     try:
         root = ElementTree.fromstring(data)
-    except (ElementTree.ParseError, ValueError):
+    except (ElementTree.ParseError, ValueError, LookupError):  # also an unknown encoding
         raise _Wrong("is not a bmap file") from None
     if root.tag != "bmap":
         raise _Wrong("is not a bmap file")
@@ -108,7 +112,7 @@ def _parse(path: Path, data: bytes) -> BlockMap:
         raise _Wrong(f"its checksum '{algorithm[:40]}' is not known here")
     _check_own(data, _text(root, own), algorithm)
     size, block = _number(_text(root, "ImageSize")), _number(_text(root, "BlockSize"))
-    if size == 0 or block == 0 or block % 512:
+    if size == 0 or not 512 <= block <= LARGEST or block % 512:
         raise _Wrong("its sizes are not those of an image")
     ranges = tuple(_ranges(root, attribute, size, block))
     blocks = sum(-(-one.length // block) for one in ranges)
@@ -151,7 +155,8 @@ def _ranges(root: ElementTree.Element, attribute: str, size: int, block: int) ->
         begin = _number(first.strip())
         end = _number(last.strip()) if last else begin
         checksum = element.get(attribute)
-        if checksum is None:
+        # Without one bmaptool writes what it does not check.
+        if not checksum or not re.fullmatch(r"[0-9a-f]+", checksum):
             raise _Wrong("has a range without a checksum")
         found.append((begin, end, checksum))
     for begin, end, _ in found:
@@ -186,7 +191,7 @@ def map_whole(image: ImageFile, path: Path, report: Report) -> BlockMap:
             done = stream.position
             report(Progress(name="read", done=done >> 20, total=total >> 20, detail="MiB"))
     write_atomic(path, _as_xml(size, ranges))
-    return BlockMap(path=path, size=size, algorithm="sha256", ranges=tuple(ranges))
+    return BlockMap(path=path, size=size, algorithm="sha256", ranges=tuple(ranges), made=True)
 
 
 def _as_xml(size: int, ranges: list[Range]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,9 @@ def open_image(path: Path) -> ImageFile:
         UserError: it is not there, is not called what it is, or is no disk image.
     """
     try:
-        regular = path.is_file()
+        # Before it is opened: of a pipe that would never end.
+        if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):
+            raise UserError("is not a file", place=shown(path), hint="Name the image's file.")
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError as error:
@@ -69,8 +72,6 @@ def open_image(path: Path) -> ImageFile:
             place=shown(path),
             hint="`edgeimg build` makes an image.",
         ) from None
-    if not regular:
-        raise UserError("is not a file", place=shown(path), hint="Name the image's file.")
     packed = path.suffix if path.suffix in UNPACK else ""
     name = path.name.removesuffix(packed)
     if name.endswith(ARCHIVES):

@@ -83,7 +83,9 @@ def write(image: ImageFile, block_map: BlockMap, device: Path, report: Report) -
     """
     total = block_map.mapped >> 20
     report(Step(name="write", detail=f"{total} MiB to {device}"))
-    words = ["bmaptool", "copy", "--bmap", str(block_map.path), str(image.path), str(device)]
+    # Whole paths: bmaptool takes `-a.img` for an option.
+    paths = [str(one.absolute()) for one in (block_map.path, image.path, device)]
+    words = ["bmaptool", "copy", "--bmap", *paths]
     try:
         with (
             tempfile.TemporaryFile() as log,
@@ -136,7 +138,7 @@ def _failure(
     began = any(BEGINS in line for line in lines)
     text = " ".join(line for line in lines if not INFORMS.search(line))
     for path in (image.path, block_map.path):  # a name may hold any of the words
-        text = text.replace(str(path), "")
+        text = text.replace(str(path.absolute()), "")
     after = half(device) if began else f"nothing was written to {device}"
     if gone(device):
         return UserError(
@@ -146,6 +148,8 @@ def _failure(
         )
     for pattern, message, hint in KNOWN:
         if re.search(pattern, text):
+            if block_map.made and "{bmap}" in message:
+                message, hint = CHANGED
             place = str(device) if "device" in message else shown(image.path)
             words = message.format(bmap=shown(block_map.path))
             return UserError(words, place=place, hint=f"{hint} {after}.")
@@ -160,6 +164,7 @@ def _failure(
     return error
 
 
+CHANGED = ("has changed since it was read, a moment ago", "Wait for what writes it;")
 # Words of bmaptool's, what they mean, and what to do.
 KNOWN = (
     (

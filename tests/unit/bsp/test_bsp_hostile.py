@@ -87,3 +87,56 @@ def test_text_of_a_layer_stays_text(edgeimg, place) -> None:  # type: ignore[no-
         # Only what has to be filled in is wrong with it.
         lines = [one for one in answer.stderr.splitlines() if one.startswith("error: ")]
         assert lines and all("is to be filled in" in one for one in lines), lines
+
+
+def test_a_layer_beside_it_that_ends_the_reader(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    """What somebody else's checkout holds keeps nobody from reading his own."""
+    bad = layer(place / "meta-aaa", "aaa", {"conf/machine/aaa.conf": BOARD})
+    (bad / "conf/layer.conf").write_text("X := \"${@__import__('os')._exit(7)}\"\n")
+    layer(place / "meta-good", "good", {"conf/machine/one.conf": BOARD})
+    assert edgeimg("bsp", "import", "meta-good").status == 0
+    assert Path("boards/one.yaml").is_file()
+    answer = edgeimg("bsp", "import", "meta-aaa")
+    assert answer.status == 2
+    assert "error: meta-aaa: ended the reader: status 7." in answer.stderr
+
+
+def test_a_path_with_a_blank(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    layer(place / "my layer", "mine", {"conf/machine/one.conf": BOARD})
+    answer = edgeimg("bsp", "import", "my layer")
+    assert answer.status == 2
+    assert "my layer: its path has a blank in it" in answer.stderr
+
+
+def test_a_layer_that_does_not_add_itself_to_the_path(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    folder = layer(place / "meta-empty", "empty", {"conf/machine/one.conf": BOARD})
+    (folder / "conf/layer.conf").write_text("")
+    answer = edgeimg("bsp", "import", "meta-empty")
+    assert answer.status == 2
+    assert "meta-empty/conf/layer.conf: has machines and does not add itself" in answer.stderr
+
+
+def test_without_machines_the_named_layer_is_told(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    layer(place / "meta-none", "none")
+    answer = edgeimg("bsp", "import", "meta-none", "--core", "openembedded-core")
+    assert answer.status == 2
+    assert "error: meta-none: no layer here has a machine" in answer.stderr
+
+
+def test_a_name_that_no_board_can_have_is_told(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    layer(place / "meta-name", "name", {"conf/machine/\u00fc.conf": BOARD})
+    answer = edgeimg("bsp", "import", "meta-name", "--output", "json")
+    assert json.loads(answer.stdout)["boards"][0]["problem"].startswith("'\u00fc' cannot be")
+
+
+def test_an_external_tree_of_buildroot_among_others(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    layer(place / "meta-good", "good", {"conf/machine/one.conf": BOARD})
+    tree = place / "vendor/buildroot-external"
+    tree.mkdir(parents=True)
+    (tree / "external.desc").write_text("name: ACME\n")
+    answer = edgeimg("bsp", "import", "meta-good", tree)
+    assert answer.status == 2
+    assert "is an external tree of Buildroot. Give it alone." in answer.stderr
+    answer = edgeimg("bsp", "import", "vendor")
+    assert answer.status == 2
+    assert "vendor/buildroot-external: is an external tree of Buildroot" in answer.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -81,6 +83,7 @@ def test_a_map_that_was_changed(
         ("<MappedBlocksCount> 768", "<MappedBlocksCount> 700", "not as many blocks"),
         ("<ImageSize> 25165824", "<ImageSize> 8192", "lies outside the image"),
         ("<BlockSize> 4096", "<BlockSize> 0", "its sizes are not"),
+        ("<BlockSize> 4096", "<BlockSize> 99999999999999488", "its sizes are not"),
         ("<BlockSize> 4096", "<BlockSize> x", "'x' is no number"),
     ],
 )
@@ -95,6 +98,29 @@ def test_a_map_that_contradicts_itself(
     path = tmp_path / "x.bmap"
     path.write_text(changed.replace("0" * 64, hashlib.sha256(changed.encode()).hexdigest()))
     with pytest.raises(UserError, match=message):
+        read_bmap(path)
+
+
+def test_a_map_must_be_a_file_of_a_known_encoding(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.bmap")
+    with pytest.raises(UserError, match="is not a file"):
+        read_bmap(tmp_path / "pipe.bmap")
+    path = tmp_path / "x.bmap"
+    path.write_text('<?xml version="1.0" encoding="nonsense"?><bmap/>')
+    with pytest.raises(UserError, match="is not a bmap file"):
+        read_bmap(path)
+
+
+def test_a_range_without_a_checksum_is_refused_before_it_is_written(
+    image: Path, tmp_path: Path
+) -> None:
+    """bmaptool would write it unchecked, and only reading it back would fail."""
+    text = image.with_name("a.img.bmap").read_text()
+    own = text.split("<BmapFileChecksum>")[1].split("<")[0].strip()
+    blank = re.sub(r'chksum="[0-9a-f]+"', 'chksum=""', text, count=1).replace(own, "0" * 64)
+    path = tmp_path / "x.bmap"
+    path.write_text(blank.replace("0" * 64, hashlib.sha256(blank.encode()).hexdigest()))
+    with pytest.raises(UserError, match="a range without a checksum"):
         read_bmap(path)
 
 
@@ -140,7 +166,9 @@ def test_what_is_no_image(tmp_path: Path, name: str, data: bytes, message: str) 
 
 
 def test_an_image_must_be_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.img")
     for path, message in (
+        (tmp_path / "pipe.img", "is not a file"),
         (tmp_path, "is a directory"),
         (tmp_path / "x.img", "no such file"),
         (Path("/dev/zero"), "is not a file"),

@@ -217,6 +217,13 @@ def test_an_image_of_another_size_than_its_map(
     assert "has 3145728 bytes, and its map" in said
 
 
+def test_a_file_for_a_vendors_tool_is_not_for_a_card(
+    edgeimg: Edgeimg, image: Path, card: str
+) -> None:
+    words = ("--device", card, "--yes", "--not-removable", card, "--with", "boot=x")
+    assert "--with: is for a board that is flashed over USB" in refusal(edgeimg, image, *words)
+
+
 def test_without_a_device_they_are_listed(edgeimg: Edgeimg, image: Path) -> None:
     answer = edgeimg("flash", image)
     assert answer.status == 2

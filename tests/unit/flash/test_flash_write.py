@@ -23,7 +23,7 @@ from tests.unit.flash.flashkit import (
 
 from edgeimg.errors import InternalError, Stopped, UserError
 from edgeimg.events import Event, Progress, silent
-from edgeimg.flash.bmap import BlockMap, read_bmap
+from edgeimg.flash.bmap import BlockMap, map_whole, read_bmap
 from edgeimg.flash.image import ImageFile, open_image
 from edgeimg.flash.write import held, verify, write
 
@@ -160,6 +160,32 @@ def test_the_image_of_another_map(
     other.write_bytes(data)
     with pytest.raises(UserError, match=r"other.img: is not the image of .*a\.img\.bmap"):
         write(open_image(other), block_map, target[0], silent)
+
+
+def test_an_image_that_changes_after_it_was_read(tmp_path: Path, target: tuple[Path, Path]) -> None:
+    """Its map is ours: naming that would help nobody."""
+    path = make_image(tmp_path / "b.img", 6)
+    image = open_image(path)
+    made = map_whole(image, tmp_path / "ours", silent)
+    with path.open("r+b") as file:
+        file.write(b"changed")
+    with pytest.raises(UserError, match=r"b\.img: has changed since it was read") as raised:
+        write(image, made, target[0], silent)
+    assert "ours" not in str(raised.value)
+
+
+def test_a_name_that_begins_as_an_option(
+    image: ImageFile,
+    tmp_path: Path,
+    target: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("-a.img")
+    path.write_bytes(image.path.read_bytes()[:MIB])
+    made = map_whole(open_image(path), tmp_path / "m", silent)
+    write(open_image(path), made, target[0], silent)
+    assert target[1].read_bytes()[:MIB] == path.read_bytes()
 
 
 def test_a_cut_off_image(
