@@ -108,7 +108,8 @@ def _shown_error(error: Exception) -> EdgeimgError:
         return error
     if isinstance(error, OSError):
         text = error.strerror or str(error)
-        return UserError(f"{text[:1].lower()}{text[1:]}", place=str(error.filename or ""))
+        place = error.filename or ("the output" if error.errno == errno.ENOSPC else "")
+        return UserError(f"{text[:1].lower()}{text[1:]}", place=str(place))
     if isinstance(error, UnicodeEncodeError):
         return UserError("the terminal's encoding cannot show this", hint="Set LANG=C.UTF-8.")
     if hasattr(error, "format_message"):  # the parser's
