@@ -79,7 +79,7 @@ def systemd_image(built: Built, key: Key, tmp_path_factory: pytest.TempPathFacto
         tmp_path_factory.mktemp("systemd") / "product",
         "  network: {}\n  serial-console: {}\n  read-only-root: {}\n  systemd: {}\n"
         f"  ssh: {{authorized_keys: ['{key.public}']}}\n",
-        overlay={"usr/sbin/edge-infer": CRASHING.replace("SECONDS", "15")},
+        overlay={"usr/sbin/edge-infer": CRASHING.replace("SECONDS", "30")},
     )
 
 

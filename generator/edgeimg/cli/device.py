@@ -48,6 +48,7 @@ def _facts(found: Status) -> list[list[str]]:
             "image",
             " ".join(image.get(key, "") for key in ("product", "board", "id")).strip() or "-",
         ],
+        ["deployed", found.deployed or "-"],
         ["system", found.system or "-"],
         ["kernel", f"{found.kernel or '-'} {found.machine or ''}".strip()],
         ["up", "-" if found.uptime_seconds is None else _duration(found.uptime_seconds)],

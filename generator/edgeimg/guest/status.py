@@ -80,6 +80,7 @@ class Status:
 
     Attributes:
         image: the product, board and ID of /etc/edgeimg/image.
+        deployed: the id of what `edgeimg deploy` put in place of the image's models.
         temperatures: by thermal zone, in degrees Celsius.
         frequencies: by cpufreq policy: now and at most, in MHz.
     """
@@ -90,6 +91,7 @@ class Status:
     machine: str | None
     system: str | None
     image: dict[str, str] | None
+    deployed: str | None
     uptime_seconds: float | None
     load: tuple[float, ...] | None
     memory_kib: int | None
@@ -138,6 +140,7 @@ def read_status(text: str, target: str) -> Status:
         system=_assignments(facts.all("os-release")).get("PRETTY_NAME"),
         image={key.lower(): image[key] for key in ("PRODUCT", "BOARD", "ID") if key in image}
         or None,
+        deployed=first("deployed"),
         uptime_seconds=_number(first("uptime")),
         load=tuple(load) if len(load) == 3 else None,
         memory_kib=memory.get("MemTotal:"),

@@ -41,8 +41,10 @@ def test_a_device_says_how_it_is(
     sandbox = Sandbox(tmp_path, monkeypatch, shell)
     with_log(sandbox, syslog(json_lines(150, 2.0) + json_lines(50, 9.5)))
     sandbox.write({"etc/edgeimg/image": IMAGE, "run/edgeimg/toy.status": "5\n"})
+    sandbox.write({"data/deploy/state": "12ab -\n"})
     found = ask_status(open_device(TARGET))
     assert found.image == {"product": "toy", "board": "bench", "id": "0123456789abcdef"}
+    assert found.deployed == "12ab"
     assert found.kernel and found.kernel.startswith("Linux ")
     assert found.uptime_seconds and found.memory_kib and found.load
     assert found.memory_kib > (found.memory_available_kib or 0) > 0
