@@ -21,8 +21,8 @@ echo "$@" >>{folder}/ssh.args
 [ ! -e {folder}/ssh.says ] || {{ cat {folder}/ssh.says >&2; exit 255; }}
 for last; do :; done
 export PATH={folder}/bin:$PATH
-sed -u 's|/etc/edge|{folder}/etc/edge|g; s|/run/edgeimg|{folder}/run/edgeimg|g; s|/data/deploy|{folder}/data/deploy|g
-	s|find /usr/share|{folder}/bin/find-there /usr/share|' |
+sed -u 's|/etc/edge|{folder}/etc/edge|g; s|/run/edgeimg|{folder}/run/edgeimg|g
+	s|/data/deploy|{folder}/data/deploy|g; s|find /usr/share|{folder}/bin/find-there /usr/share|' |
 	sh -c "$last" {cut}
 {end}
 """
