@@ -38,6 +38,16 @@ def colored(text: str, style: str, stream: IO[str]) -> str:
     return f"\033[{codes[style]}m{text}\033[0m"
 
 
+def printable(text: str) -> str:
+    """The text with what would move or colour a terminal's text (escapes, line ends) written out.
+
+    Names of tensors and files come from others.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
 class Drawer:
     """Draws events while it is entered. `report` is the callback for the steps."""
 
@@ -113,6 +123,7 @@ class Drawer:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on standard output: drawn on a terminal, aligned plain text in a pipe."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     if is_terminal(sys.stdout):
         from rich.console import Console
         from rich.table import Table
@@ -145,7 +156,7 @@ def draw_error(error: EdgeimgError, output: Format) -> None:
     for one in errors:
         word = colored("error:", "red", sys.stderr)
         # One line each, whatever text of the user is in it.
-        print(f"{word} {' '.join(str(one).splitlines())}", file=sys.stderr, flush=True)
+        print(f"{word} {printable(' '.join(str(one).splitlines()))}", file=sys.stderr, flush=True)
     if output is not Format.text:
         found = [one.as_json() for one in errors]
         print(json.dumps({"event": "error", "errors": found}), flush=True)

@@ -10,7 +10,7 @@ import typer
 from edgeimg.cli import compile as compiling
 from edgeimg.cli import model_coverage, model_run, options
 from edgeimg.cli.bench import bench
-from edgeimg.cli.draw import Drawer, Format, table
+from edgeimg.cli.draw import Drawer, Format, printable, table
 from edgeimg.cli.quantize import quantize
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _print(file: Path, info: ModelInfo) -> None:
         + (f"; opset {info.opset}" if info.opset else "")
     )
     for key, value in sorted(info.metadata.items()):
-        print(f"{key}: {value}")
+        print(f"{printable(key)}: {printable(value)}")
 
 
 def _parameters(info: ModelInfo) -> str:
@@ -72,7 +72,7 @@ def _parameters(info: ModelInfo) -> str:
 
 
 def _row(kind: str, tensor: TensorInfo) -> list[str]:
-    shape = "x".join(str(size) if size > 0 else "?" for size in tensor.shape)
+    shape = "x".join(str(size) if size >= 0 else "?" for size in tensor.shape)
     quantization = ""
     if tensor.quantization is not None:
         quantization = (

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from edgeimg.prepare.golden import Golden
     from edgeimg.verify.verdict import Failure, Verdict
 
+MAX_CONSOLE_LINE = 240  # characters shown: an answer of thousands of values is one line
+
 
 class Way(StrEnum):
     """How QEMU starts the image."""
@@ -254,7 +256,8 @@ def _print(verdict: Verdict, image: Image | None) -> None:
     if verdict.failures and verdict.console:
         print(f"The last {len(verdict.console)} lines of the console:", file=sys.stderr)
         for line in verdict.console:
-            print(f"  | {line}", file=sys.stderr)
+            more = f" ... ({len(line):,} characters)" if len(line) > MAX_CONSOLE_LINE else ""
+            print(f"  | {line[:MAX_CONSOLE_LINE]}{more}", file=sys.stderr)
     if image is not None:
         print_image(image)
     seconds = verdict.first_inference_seconds

@@ -68,6 +68,7 @@ def plan_model(path: Path, cache_dir: Path | None, catalog: Catalog | None = Non
     except UserError as error:
         checker.fail(("file",), f"{manifest.file}: {error.message}", error.hint)
         raise UserErrors(checker.errors) from None
+    checker.ends(info)
     inputs = checker.inputs(manifest, info)
     outputs = checker.outputs(manifest, info)
     planned = PlannedModel(
@@ -134,6 +135,21 @@ class _Checker:
             why = error.strerror or type(error).__name__
             self.fail(location, f"{path.name} cannot be read: {why}", "Check its permissions.")
             return ""
+
+    def ends(self, info: ModelInfo) -> None:
+        """That something goes in and something comes out."""
+        for what, tensors in (("inputs", info.inputs), ("outputs", info.outputs)):
+            if not tensors:
+                self.fail(("file",), f"the model has no {what}", "Is that the right model?")
+        # In ONNX a name is the tensor, and ONNX Runtime leaves the app's buffer for it empty.
+        passed = {one.name for one in info.inputs} if info.format == "onnx" else set()
+        for tensor in info.outputs:
+            if tensor.name in passed:
+                self.fail(
+                    ("file",),
+                    f"output '{tensor.name[:60]}' is an input too",
+                    "Export the model without that output.",
+                )
 
     def inputs(self, manifest: Model, info: ModelInfo) -> tuple[PlannedInput, ...]:
         self._names("inputs", [one.name for one in manifest.inputs], info.inputs)
@@ -270,7 +286,12 @@ class _Checker:
     ) -> tuple[PlannedSample, ...]:
         planned: list[PlannedSample] = []
         labels = {label for output in outputs for label in output.labels}
-        raw = all(one.image is None and one.tensor.type in KNOWN_TYPES for one in inputs)
+        raw = all(
+            one.image is None
+            and one.tensor.type in KNOWN_TYPES
+            and min(one.tensor.shape, default=1)
+            for one in inputs
+        )
         size = sum(_bytes(one.tensor) for one in inputs) if raw else None
         for index, sample in enumerate(manifest.samples):
             path = self.file(sample.file, ("samples", index, "file"))
