@@ -220,6 +220,10 @@ class FeatureOption(Manifest):
         default_factory=dict,
         description="Other options by name: with these values, this one must not be empty.",
     )
+    used_when: dict[OptionName, Option] = Field(
+        default_factory=dict,
+        description="Other options by name: without these values, nothing reads this one.",
+    )
     packages: tuple[PackageName, ...] = Field(
         default=(), description="For the debian builder, when the option is not its default."
     )
@@ -289,11 +293,12 @@ class Feature(Manifest):
     yocto: FeatureYocto = FeatureYocto(unsupported="nobody has written it")
 
     @model_validator(mode="after")
-    def _needed_when_known(self) -> Feature:
+    def _other_options_known(self) -> Feature:
         for name, option in self.options.items():
-            for other in option.needed_when:
-                if other not in self.options:
-                    raise ValueError(f"options.{name}.needed_when: no option '{other}'")
+            for key in ("needed_when", "used_when"):
+                for other in getattr(option, key):
+                    if other not in self.options:
+                        raise ValueError(f"options.{name}.{key}: no option '{other}'")
         return self
 
 

@@ -122,12 +122,14 @@ class _Options:
                 hint = did_you_mean(name, list(feature.options))
                 self.fail((name, ""), f"features.{feature.name}.{name}: not an option", hint)
         for name, option in feature.options.items():
-            wanted = option.needed_when
-            if wanted and all(
-                given.get(key, feature.options[key].default) == value
-                for key, value in wanted.items()
-            ):
+            if option.needed_when and self._are(option.needed_when, given):
                 self._needed(name, option, given)
+            if given.get(name) and not self._are(option.used_when, given):
+                self.fail(
+                    (name,),
+                    f"features.{feature.name}.{name}: is not read without {_and(option.used_when)}",
+                    "Write that too, or take this out.",
+                )
             if name in given:
                 self._take(name, option, given[name])
                 if given[name] != option.default:
@@ -142,9 +144,14 @@ class _Options:
         place = self.source.place(("features", self.feature.name, *tail))
         self.errors.append(UserError(message, place=place, hint=hint))
 
+    def _are(self, wanted: dict[str, Option], given: dict[str, Option]) -> bool:
+        """Whether these options have these values."""
+        defaults = self.feature.options
+        return all(given.get(key, defaults[key].default) == value for key, value in wanted.items())
+
     def _needed(self, name: str, option: FeatureOption, given: dict[str, Option]) -> None:
         if name not in given or given[name] in ("", ()):
-            because = " and ".join(f"{key}: {value}" for key, value in option.needed_when.items())
+            because = _and(option.needed_when)
             self.fail(
                 (next(iter(option.needed_when)),),
                 f"features.{self.feature.name}.{name}: is missing; it goes with {because}",
@@ -233,6 +240,10 @@ def _read(path: Path) -> str:
         raise UserError(f"cannot be read: {error.strerror}") from None
     except ValueError:
         raise UserError("cannot be read as text") from None
+
+
+def _and(options: dict[str, Option]) -> str:
+    return " and ".join(f"{key}: {value}" for key, value in options.items())
 
 
 def _article(kind: str) -> str:

@@ -245,6 +245,15 @@ def _folder(
     if not is_folder(path):
         dotted = ".".join(location)
         errors.append(UserError(f"{dotted}: {name} is not a folder", place=source.place(location)))
+    elif base.resolve().is_relative_to(path.resolve()):
+        # Each build would take the last one into its image.
+        errors.append(
+            UserError(
+                f"{location[-1]}: {name} holds the product itself",
+                place=source.place(location),
+                hint="Make a folder of its own beside edgeimg.yaml.",
+            )
+        )
     return path
 
 
