@@ -56,6 +56,10 @@ class BlockMap:
         """Bytes that are written."""
         return sum(one.length for one in self.ranges)
 
+    def before(self, place: int) -> int:
+        """Mapped bytes that lie before a place in the image."""
+        return sum(min(one.length, max(0, place - one.offset)) for one in self.ranges)
+
 
 def beside(image: Path) -> Path | None:
     """The map that lies beside an image: its whole name, or a beginning of it, and `.bmap`."""
