@@ -175,14 +175,15 @@ def _ranges(root: ElementTree.Element, attribute: str, size: int, block: int) ->
         yield Range(offset=begin * block, length=length, checksum=checksum)
 
 
-def map_whole(image: ImageFile, path: Path, report: Report) -> BlockMap:
+def map_whole(image: ImageFile, path: Path, most: int, report: Report) -> BlockMap:
     """Makes the map of an image that has none: all of it, read once.
 
     Args:
         path: where the map is written.
+        most: bytes that there is room for; a packed image may be any size, and is read no further.
 
     Raises:
-        UserError: the image is cut off or spoilt.
+        UserError: the image is cut off or spoilt, or larger than that.
     """
     total = image.path.stat().st_size
     ranges: list[Range] = []
@@ -192,6 +193,12 @@ def map_whole(image: ImageFile, path: Path, report: Report) -> BlockMap:
             checksum = hashlib.sha256(piece).hexdigest()
             ranges.append(Range(offset=size, length=len(piece), checksum=checksum))
             size += len(piece)
+            if size > most:
+                raise UserError(
+                    f"is larger than the {most} bytes that there is room for",
+                    place=shown(image.path),
+                    hint="Take a larger device.",
+                )
             done = stream.position
             report(Progress(name="read", done=done >> 20, total=total >> 20, detail="MiB"))
     write_atomic(path, _as_xml(size, ranges))
