@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeimg.cli import options
-from edgeimg.cli.draw import Drawer, Format, colored, table
+from edgeimg.cli.draw import Drawer, Format, colored, note, plain, table
 from edgeimg.errors import UserError
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def import_(
             done, notes = import_boards(
                 found, known, out, machines=machine or (), force=force, report=drawer.report
             )
-    for note in notes:
-        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
+    for one in notes:
+        note(one)
     failed = [one for one in done if one.state == "failed"]
     if output is Format.text:
         rows = [
@@ -103,10 +103,11 @@ def import_(
         table("", columns, rows)
         written = sum(one.state == "written" for one in done)
         kept = sum(one.state == "kept" for one in done)
-        print(f"{shown(out)}: {written} written, {kept} kept as they were, {len(failed)} failed")
+        counts = f"{written} written, {kept} kept as they were, {len(failed)} failed"
+        print(f"{plain(shown(out))}: {counts}")
         first = next((one.path for one in done if one.path), None)
         if first is not None:
-            print(f"Fill in what is open; then `edgeimg check --board {shown(first)}`.")
+            print(f"Fill in what is open; then `edgeimg check --board {plain(shown(first))}`.")
     drawer.result({"boards": [one.to_json() for one in done], "notes": notes})
     if failed:
         raise typer.Exit(1)
@@ -177,8 +178,8 @@ def check(
         )
     findings = clashes(plan, reading, found.missing, chosen.project)
     stops = [one for one in findings if one.stops]
-    for note in found.notes:
-        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
+    for one in found.notes:
+        note(one)
     if output is Format.text:
         if findings:
             rows = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -38,14 +39,26 @@ def colored(text: str, style: str, stream: IO[str]) -> str:
     return f"\033[{codes[style]}m{text}\033[0m"
 
 
-def printable(text: str) -> str:
-    """The text with what would move or colour a terminal's text (escapes, line ends) written out.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 
-    Names of tensors and files come from others.
+
+def plain(text: str) -> str:
+    """Anybody's text as a part of one line: no escape, line's end or control character.
+
+    File names, what a device says of itself and what a program prints may hold any of them; this
+    is where they end. Nothing is coloured before.
     """
+    text = _ESCAPE.sub("", text)
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return "".join(
+        one if one.isprintable() else " " if one.isspace() else repr(one)[1:-1] for one in text
+    )
+
+
+def note(text: str) -> None:
+    """Something to know, on standard error."""
+    print(f"{colored('note:', 'yellow', sys.stderr)} {plain(text)}", file=sys.stderr, flush=True)
 
 
 class Drawer:
@@ -78,17 +91,17 @@ class Drawer:
     def _draw(self, event: Event) -> None:
         match event:
             case Step():
-                detail = f" {event.detail}" if event.detail else ""
+                detail = f" {plain(event.detail)}" if event.detail else ""
                 seconds = f"{time.monotonic() - self.began:6.1f} s"
                 self._say(f"{colored(seconds, 'dim', sys.stderr)}  {event.name}{detail}")
             case Progress() if self.live:
                 filled = 24 * event.done // max(event.total, 1)
                 bar = colored("━" * filled, "cyan", sys.stderr) + "─" * (24 - filled)
-                self._live(f"{bar} {event.done}/{event.total} {event.name} {event.detail}")
+                self._live(f"{bar} {event.done}/{event.total} {event.name} {plain(event.detail)}")
             case Log() if self.logs:
-                self._say(event.line)
+                self._say(plain(event.line))
             case Log() if self.live:
-                self._live(colored(event.line, "dim", sys.stderr))
+                self._live(colored(plain(event.line), "dim", sys.stderr))
             case _:
                 pass
 
@@ -123,7 +136,8 @@ class Drawer:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on standard output: drawn on a terminal, aligned plain text in a pipe."""
-    rows = [[printable(cell) for cell in row] for row in rows]
+    # Lines of a cell are meant, of anybody's text they do no harm there.
+    rows = [["\n".join(map(plain, cell.split("\n"))) for cell in row] for row in rows]
     if is_terminal(sys.stdout):
         from rich.console import Console
         from rich.table import Table
@@ -156,7 +170,7 @@ def draw_error(error: EdgeimgError, output: Format) -> None:
     for one in errors:
         word = colored("error:", "red", sys.stderr)
         # One line each, whatever text of the user is in it.
-        print(f"{word} {printable(' '.join(str(one).splitlines()))}", file=sys.stderr, flush=True)
+        print(f"{word} {plain(str(one))}", file=sys.stderr, flush=True)
     if output is not Format.text:
         found = [one.as_json() for one in errors]
         print(json.dumps({"event": "error", "errors": found}), flush=True)

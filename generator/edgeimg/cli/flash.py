@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from edgeimg.cli import options
-from edgeimg.cli.draw import Drawer, Format, colored, is_terminal, table
+from edgeimg.cli.draw import Drawer, Format, colored, is_terminal, plain, table
 from edgeimg.cli.plan import resolved
 from edgeimg.errors import UserError
 
@@ -116,6 +116,8 @@ def flash(
         verbose=verbose,
         output=output,
     )
+    if device == "":  # an unset variable of a script, and not "any"
+        raise UserError("is empty", place="--device", hint="`edgeimg flash --list` shows them.")
     if listed:
         _list(output)
         return
@@ -210,7 +212,7 @@ def print_devices(known: Sequence[Device]) -> None:
 
 def ask(question: str) -> str:
     """What is typed in answer, on the terminal."""
-    print(colored(question, "bold", sys.stderr), end="", file=sys.stderr, flush=True)
+    print(colored(plain(question), "bold", sys.stderr), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
 
 
@@ -231,7 +233,7 @@ def rerun(
         raise UserError(
             "this user may not write it", place=place, hint=f"Run it as root: {command}"
         )
-    print(f"Root is needed for the rest: {command}", file=sys.stderr, flush=True)
+    print(f"Root is needed for the rest: {plain(command)}", file=sys.stderr, flush=True)
     more = ["--sequence", sequence] if sequence else []
     more += ["--verbose"] if how.verbose else []
     become(as_root([*words, *more, path]), cwd=Path.cwd(), env=os.environ)

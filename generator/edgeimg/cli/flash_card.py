@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from edgeimg.cli.draw import Drawer, Format, colored
 from edgeimg.cli.flash import How, What, ask, print_devices, rerun
-from edgeimg.errors import UserError
+from edgeimg.errors import Stopped, UserError
 
 if TYPE_CHECKING:
     from edgeimg.events import Report
@@ -23,23 +23,46 @@ AFTER = "Take it out, put it into the board and switch it on."
 
 
 def to_card(what: What, how: How) -> None:
-    """Checks everything, asks, writes, reads back."""
+    """Checks everything, asks, writes, reads back.
+
+    Raises:
+        Stopped: the user stopped it.
+    """
+    try:
+        _to_card(what, how)
+    except KeyboardInterrupt:  # while it is written or verified, that says more
+        raise Stopped("interrupted", hint="Nothing was written.") from None
+
+
+def _to_card(what: What, how: How) -> None:
     from edgeimg.flash.bmap import beside, read_bmap
     from edgeimg.flash.devices import devices, find
     from edgeimg.flash.image import open_image
-    from edgeimg.flash.ready import check_device, check_programs, check_size, may_write
+    from edgeimg.flash.kind import check_kind
+    from edgeimg.flash.ready import (
+        check_device,
+        check_programs,
+        check_room,
+        check_size,
+        may_write,
+    )
 
     known = devices()
     image = open_image(what.path)
-    device = find(how.device or _choose(known, how), known)
+    device = find(_choose(known, how) if how.device is None else how.device, known)
     check_device(device, image)
+    check_room(device, image)
     check_programs()
     path = how.bmap or beside(image.path)
+    if path is None:
+        check_kind(image)
+    if how.device is not None:
+        _check_meant(device, how)  # before the image is read, which may be long
     with tempfile.TemporaryDirectory(prefix="edgeimg-flash.") as folder:
         with Drawer(how.output, logs=how.verbose) as drawer:
             block_map = read_bmap(path) if path else None
             if block_map is None and may_write(device):
-                block_map = _mapped(image, Path(folder), drawer.report)
+                block_map = _mapped(image, Path(folder), device.size, drawer.report)
             if block_map is not None:
                 check_size(device, image, block_map)
         if how.device is not None:
@@ -50,12 +73,12 @@ def to_card(what: What, how: How) -> None:
         _write(what, image, block_map, device, how)
 
 
-def _mapped(image: ImageFile, folder: Path, report: Report) -> BlockMap:
+def _mapped(image: ImageFile, folder: Path, most: int, report: Report) -> BlockMap:
     from edgeimg.events import Step
     from edgeimg.flash.bmap import map_whole
 
     report(Step(name="read", detail=f"{image.path.name}, which has no block map"))
-    return map_whole(image, folder / "image.bmap", report)
+    return map_whole(image, folder / "image.bmap", most, report)
 
 
 def _choose(known: Sequence[Device], how: How) -> str:
@@ -86,29 +109,42 @@ def _choose(known: Sequence[Device], how: How) -> str:
     return typed
 
 
+def _check_meant(device: Device, how: How) -> None:
+    """What --yes and --not-removable say, where nobody can be asked.
+
+    Raises:
+        UserError: they do not say that this device is meant.
+    """
+    if how.not_removable is not None and how.not_removable not in (device.path, how.device):
+        raise UserError(f"is not {how.device}", place=f"--not-removable {how.not_removable[:80]}")
+    if how.interactive:
+        return
+    if not _certain(device, how):
+        raise UserError(
+            f"is not removable ({device.title.removeprefix(device.path).strip(' ,')})",
+            place=device.path,
+            hint=f"To write it all the same: --not-removable {device.path} --yes.",
+        )
+    if not how.yes:
+        raise UserError("nobody is there to ask", hint="Say --yes to write it without a question.")
+
+
+def _certain(device: Device, how: How) -> bool:
+    return device.removable or how.not_removable is not None
+
+
 def _confirm(device: Device, how: How) -> None:
     """Asks before anything is written.
 
     Raises:
-        UserError: the answer is another one, or nobody is there to ask.
+        UserError: the answer is another one.
     """
-    paths = (device.path, how.device)
-    certain = device.removable or how.not_removable in paths
-    if how.not_removable is not None and how.not_removable not in paths:
-        raise UserError(f"is not {how.device}", place=f"--not-removable {how.not_removable[:80]}")
+    certain = _certain(device, how)
     if how.yes and certain:
         return
-    if not how.interactive:
-        if not certain:
-            raise UserError(
-                f"is not removable ({device.title.removeprefix(device.path).strip(' ,')})",
-                place=device.path,
-                hint=f"To write it all the same: --not-removable {device.path} --yes.",
-            )
-        raise UserError("nobody is there to ask", hint="Say --yes to write it without a question.")
     kind = "" if device.removable else " It is not removable."
     typed = ask(f"{device.title}: everything on it is lost.{kind} Type its path to write it: ")
-    if typed not in paths:
+    if typed not in (device.path, how.device):
         raise UserError("that is another path; nothing was written", place=typed[:80] or "-")
 
 

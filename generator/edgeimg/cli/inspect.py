@@ -10,7 +10,7 @@ import typer
 from edgeimg.cli import compile as compiling
 from edgeimg.cli import model_coverage, model_run, options
 from edgeimg.cli.bench import bench
-from edgeimg.cli.draw import Drawer, Format, printable, table
+from edgeimg.cli.draw import Drawer, Format, plain, table
 from edgeimg.cli.quantize import quantize
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _print(file: Path, info: ModelInfo) -> None:
         + (f"; opset {info.opset}" if info.opset else "")
     )
     for key, value in sorted(info.metadata.items()):
-        print(f"{printable(key)}: {printable(value)}")
+        print(f"{plain(key)}: {plain(value)}")
 
 
 def _parameters(info: ModelInfo) -> str:
@@ -78,4 +78,4 @@ def _row(kind: str, tensor: TensorInfo) -> list[str]:
         quantization = (
             f"scale {tensor.quantization.scale:.6g}, zero {tensor.quantization.zero_point}"
         )
-    return [kind, tensor.name, shape, tensor.type, quantization]
+    return [kind, plain(tensor.name), shape, tensor.type, quantization]

@@ -25,7 +25,7 @@ from edgeimg.cli import (
     shell,
     verify,
 )
-from edgeimg.cli.draw import Format, draw_error
+from edgeimg.cli.draw import Format, draw_error, plain
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 
 app = typer.Typer(
@@ -140,7 +140,9 @@ def main() -> None:
         with contextlib.suppress(OSError):
             for note in getattr(error, "__notes__", ()):  # such as a log's last lines
                 print(
-                    "".join(f"  | {line}\n" for line in note.splitlines()), file=sys.stderr, end=""
+                    "".join(f"  | {plain(line)}\n" for line in note.splitlines()),
+                    file=sys.stderr,
+                    end="",
                 )
             draw_error(shown, _format(sys.argv[1:]))
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeimg.cli import options
-from edgeimg.cli.draw import Drawer, Format, colored, table
+from edgeimg.cli.draw import Drawer, Format, colored, note, table
 
 if TYPE_CHECKING:
     from edgeimg.manifest.select import Selection
@@ -27,8 +27,8 @@ def resolved(chosen: Selection) -> Plan:
     from edgeimg.plan.resolve import resolve
 
     plan = resolve(chosen.product, chosen.source, Cache().folder("models"))
-    for note in plan.notes:
-        print(f"{colored('note:', 'yellow', sys.stderr)} {note}", file=sys.stderr, flush=True)
+    for one in plan.notes:
+        note(one)
     return plan
 
 

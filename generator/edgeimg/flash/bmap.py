@@ -56,6 +56,10 @@ class BlockMap:
         """Bytes that are written."""
         return sum(one.length for one in self.ranges)
 
+    def before(self, place: int) -> int:
+        """Mapped bytes that lie before a place in the image."""
+        return sum(min(one.length, max(0, place - one.offset)) for one in self.ranges)
+
 
 def beside(image: Path) -> Path | None:
     """The map that lies beside an image: its whole name, or a beginning of it, and `.bmap`."""
@@ -171,14 +175,15 @@ def _ranges(root: ElementTree.Element, attribute: str, size: int, block: int) ->
         yield Range(offset=begin * block, length=length, checksum=checksum)
 
 
-def map_whole(image: ImageFile, path: Path, report: Report) -> BlockMap:
+def map_whole(image: ImageFile, path: Path, most: int, report: Report) -> BlockMap:
     """Makes the map of an image that has none: all of it, read once.
 
     Args:
         path: where the map is written.
+        most: bytes that there is room for; a packed image may be any size, and is read no further.
 
     Raises:
-        UserError: the image is cut off or spoilt.
+        UserError: the image is cut off or spoilt, or larger than that.
     """
     total = image.path.stat().st_size
     ranges: list[Range] = []
@@ -188,6 +193,12 @@ def map_whole(image: ImageFile, path: Path, report: Report) -> BlockMap:
             checksum = hashlib.sha256(piece).hexdigest()
             ranges.append(Range(offset=size, length=len(piece), checksum=checksum))
             size += len(piece)
+            if size > most:
+                raise UserError(
+                    f"is larger than the {most} bytes that there is room for",
+                    place=shown(image.path),
+                    hint="Take a larger device.",
+                )
             done = stream.position
             report(Progress(name="read", done=done >> 20, total=total >> 20, detail="MiB"))
     write_atomic(path, _as_xml(size, ranges))

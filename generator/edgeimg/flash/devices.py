@@ -168,7 +168,7 @@ def _device(node: dict[str, Any], used: Mapping[str, tuple[str, ...]], sys: Path
 
 
 def _word(node: dict[str, Any], key: str) -> str:
-    # What a device says of itself goes to a terminal: nothing but what is printed.
+    # Devices pad what they say of themselves with anything.
     text = "".join(one if one.isprintable() else " " for one in str(node.get(key) or ""))
     return " ".join(text.split())
 

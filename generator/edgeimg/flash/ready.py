@@ -28,6 +28,24 @@ def check_device(device: Device, image: ImageFile) -> None:
         raise UserError("is the image itself", place=device.path, hint="Name another device.")
 
 
+def check_room(device: Device, image: ImageFile) -> None:
+    """What can be said of the size without reading all of an image.
+
+    Raises:
+        UserError: the image is larger than the device.
+    """
+    if image.size is not None and image.size > device.size:
+        raise _too_large(device, f"{image.size} ({human(image.size)})")
+
+
+def _too_large(device: Device, size: str) -> UserError:
+    return UserError(
+        f"has {device.size} bytes ({human(device.size)}), and the image {size}",
+        place=device.path,
+        hint="Take a larger one.",
+    )
+
+
 def check_size(device: Device, image: ImageFile, block_map: BlockMap) -> None:
     """Raises:
     UserError: the image is larger than the device, or not the one of its map.
@@ -39,12 +57,7 @@ def check_size(device: Device, image: ImageFile, block_map: BlockMap) -> None:
             hint="Build or fetch both again.",
         )
     if block_map.size > device.size:
-        raise UserError(
-            f"has {device.size} bytes ({human(device.size)}), and the image {block_map.size} "
-            f"({human(block_map.size)})",
-            place=device.path,
-            hint="Take a larger one.",
-        )
+        raise _too_large(device, f"{block_map.size} ({human(block_map.size)})")
 
 
 def check_programs() -> None:

@@ -8,6 +8,7 @@ import hashlib
 import mmap
 import os
 import re
+import selectors
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -92,9 +93,10 @@ def write(image: ImageFile, block_map: BlockMap, device: Path, report: Report) -
             spawn(words, stdout=log, stderr=log) as process,
         ):
             done = 0
-            while not _ended(process):
+            place = _Place(process.pid, device)
+            for _ in _ticks(process):
                 # Less than before: its descriptor is closed before the process has gone.
-                if (now := _written(process.pid, device, block_map) >> 20) > done:
+                if (now := block_map.before(place.now()) >> 20) > done:
                     done = now
                     report(Progress(name="write", done=done, total=total, detail="MiB"))
             log.seek(0)
@@ -108,27 +110,44 @@ def write(image: ImageFile, block_map: BlockMap, device: Path, report: Report) -
     report(Progress(name="write", done=total, total=total, detail="MiB"))
 
 
-def _ended(process: subprocess.Popen[bytes]) -> bool:
+def _ticks(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Ten times a second until it has ended; its end is seen at once."""
+    # Popen's own wait with a time limit sleeps up to 50 ms too long.
+    ending = os.pidfd_open(process.pid)
     try:
-        process.wait(POLL_SECONDS)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(ending, selectors.EVENT_READ)
+            while not selector.select(POLL_SECONDS):
+                yield
+    finally:
+        os.close(ending)
+    process.wait()
 
 
-def _written(process: int, device: Path, block_map: BlockMap) -> int:
-    """How many mapped bytes lie before the place in the device where a process is.
+class _Place:
+    """Where in the device a process is.
 
     bmaptool's own bar needs a terminal, its pipe is broken in 3.6, its log no interface.
     """
-    place = 0
-    with suppress(OSError, ValueError):
-        node = device.stat()
-        for file in Path(f"/proc/{process}/fd").iterdir():
-            if os.path.samestat(file.stat(), node):
-                about = Path(f"/proc/{process}/fdinfo/{file.name}").read_text()
-                place = max(place, int(about.split()[1]))  # pos: 0
-    return sum(min(one.length, max(0, place - one.offset)) for one in block_map.ranges)
+
+    def __init__(self, process: int, device: Path) -> None:
+        self._folder, self._node = Path(f"/proc/{process}"), device.stat()
+        self._about = ""  # of its descriptor, once that is known: to look for it takes a while
+
+    def now(self) -> int:
+        """In bytes; 0 while it has not opened the device, or has closed it."""
+        with suppress(OSError, ValueError):
+            self._about = self._about or self._find()
+            if self._about:
+                with open(self._about, encoding="ascii") as file:  # noqa: PTH123
+                    return int(file.readline().split()[1])  # pos: 0
+        return 0
+
+    def _find(self) -> str:
+        for name in os.listdir(self._folder / "fd"):  # noqa: PTH208
+            if os.path.samestat(os.stat(self._folder / "fd" / name), self._node):  # noqa: PTH116
+                return str(self._folder / "fdinfo" / name)
+        return ""
 
 
 def _failure(

@@ -130,7 +130,7 @@ def test_an_image_without_a_map_gets_one_of_the_whole(tmp_path: Path, end: str) 
     with source.open("ab") as file:
         file.write(b"odd end")
     path = packed(source, end) if end else source
-    made = map_whole(open_image(path), tmp_path / "b.bmap", silent)
+    made = map_whole(open_image(path), tmp_path / "b.bmap", 1 << 40, silent)
     assert made.size == made.mapped == 6 * MIB + 7
     assert read_bmap(tmp_path / "b.bmap") == made
     target = tmp_path / "target"
@@ -145,7 +145,7 @@ def test_a_cut_off_image_is_seen(image: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.img.zst"
     cut.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(UserError, match=r"cut\.img\.zst: cannot be unpacked: it is cut off"):
-        map_whole(open_image(cut), tmp_path / "m", silent)
+        map_whole(open_image(cut), tmp_path / "m", 1 << 40, silent)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_an_image_that_changes_after_it_was_read(tmp_path: Path, target: tuple[P
     """Its map is ours: naming that would help nobody."""
     path = make_image(tmp_path / "b.img", 6)
     image = open_image(path)
-    made = map_whole(image, tmp_path / "ours", silent)
+    made = map_whole(image, tmp_path / "ours", 1 << 40, silent)
     with path.open("r+b") as file:
         file.write(b"changed")
     with pytest.raises(UserError, match=r"b\.img: has changed since it was read") as raised:
@@ -183,7 +183,7 @@ def test_a_name_that_begins_as_an_option(
     monkeypatch.chdir(tmp_path)
     path = Path("-a.img")
     path.write_bytes(image.path.read_bytes()[:MIB])
-    made = map_whole(open_image(path), tmp_path / "m", silent)
+    made = map_whole(open_image(path), tmp_path / "m", 1 << 40, silent)
     write(open_image(path), made, target[0], silent)
     assert target[1].read_bytes()[:MIB] == path.read_bytes()
 
