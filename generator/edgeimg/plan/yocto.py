@@ -83,10 +83,11 @@ def plan_yocto(
     assert runtime.yocto is not None
     added = (accelerator.entry.yocto if accelerator else None) or AcceleratorYocto()
     _refuse_kernel(chosen)
-    needed = (*catalog.layers, *added.layers)
+    needed = (*catalog.layers, *runtime.yocto.layers, *added.layers)
     wanted = (*needed, *serves.layers)
     repositories, collections = _repositories(chosen, catalog, series, wanted)
-    recipes = [*RECIPES, runtime.yocto.recipe, *(one.yocto.recipe for one in features)]
+    features_own = (one.yocto.recipe for one in features)
+    recipes = [*RECIPES, runtime.yocto.recipe, added.recipe, *features_own]
     if product.yocto.golden:
         recipes.append(GOLDEN)
     return YoctoPlan(

@@ -269,6 +269,7 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "maintainer": yocto.maintainer,
         "recipes": _summaries(yocto),
         "depends": yocto.depends,
+        "appends": any(list(one.glob("*.bbappend")) for one in yocto.recipes.values()),
         "all_series": yocto.all_series,
         "bblayers": list(_bblayers(repositories)),
         "packageconfig": plan.runtime.yocto.packageconfig if plan.runtime.yocto else "",
