@@ -133,6 +133,7 @@ class RuntimeYocto(Manifest):
     layers: tuple[Name, ...] = Field(
         default=(), description="That have the library; none where those of the board have it."
     )
+    conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> RuntimeYocto:

@@ -113,6 +113,7 @@ def plan_yocto(
             "all products": {**catalog.conf, **catalog.series[series].conf},
             f"board {chosen.board.name}": serves.conf,
             **_accepted(chosen, serves),
+            f"runtime {runtime.name}": runtime.yocto.conf,
             **({f"accelerator {accelerator.name}": added.conf} if accelerator else {}),
             **{f"feature {one.name}": one.yocto.conf for one in features},
             **_of_product(product),

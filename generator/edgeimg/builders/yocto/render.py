@@ -248,6 +248,12 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "release": yocto.release,
         "runtime": f"{plan.runtime.name} {plan.runtime.version}",
         "accelerator": plan.accelerator.name if plan.accelerator else "",
+        "asked": [
+            line
+            for name, lines in sections.items()
+            if name.startswith(("runtime ", "accelerator "))
+            for line in lines
+        ],
         "service": _service(plan),
         "models": [model.name for model in plan.models],
         "features": [feature.name for feature in plan.features],
