@@ -6,6 +6,7 @@ Which accelerators, and on which boards and series, is what the catalogue says.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,14 +118,14 @@ def test_what_is_added_to_others_recipes_is_taken_up(case: Case) -> None:
     text = (case.project.layer / "conf/layer.conf").read_text()
     assert bool(appends) == bool(asked.recipe) == ("bbappend" in text)
     for path in appends:
-        # Of machines or of a setting alone, so that a build that has the layer and no such
-        # machine stays as it was.
-        lines = [line for line in path.read_text().splitlines() if "SRC_URI" in line]
-        assert lines and all(line.startswith("SRC_URI:append:") for line in lines)
-        files = [word.strip('"') for line in lines for word in line.split() if "file://" in word]
-        folder = path.parent / path.name.split("_")[0]
-        assert sorted(one.removeprefix("file://") for one in files) == sorted(
-            file.name for file in folder.iterdir()
-        )
+        # A build that has the layer and does not ask for it stays as it was.
+        (line,) = [one for one in path.read_text().splitlines() if not one.startswith("#")]
+        setting, value, file = re.findall(r"'([\w.-]+)'", line)
+        assert line.startswith("require ${@bb.utils.contains(")
+        assert asked.conf[setting] == value
+        added = re.findall(r"file://([\w.-]+)", (path.parent / file).read_text())
+        assert added and added == [
+            one.name for one in sorted((path.parent / path.name.split("_")[0]).iterdir())
+        ]
     for name in asked.conf:
         assert name in case.project.sample("local.conf")

@@ -1,4 +1,2 @@
-# The driver of the NPU, on the chips that have it.
-FILESEXTRAPATHS:prepend := "${THISDIR}/linux-yocto:"
-
-SRC_URI:append:rk3588 = " file://rocket.cfg"
+# Nothing, unless EDGEIMG_KERNEL asks for it: a layer that is only there changes no kernel.
+require ${@bb.utils.contains('EDGEIMG_KERNEL', 'rocket', 'rocket.inc', '', d)}
