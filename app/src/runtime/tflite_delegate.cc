@@ -17,6 +17,26 @@ void Report(const char* message) {
   if (reported->empty() && message != nullptr) *reported = message;
 }
 
+// The interpreter's own function, while a plug-in runs that calls the one below in its place.
+decltype(TfLiteContext::ReplaceNodeSubsetsWithDelegateKernels) replace_nodes = nullptr;
+
+template <typename Registration>
+auto ForgetNewest(Registration& registration, int)
+    -> decltype(static_cast<void>(registration.inplace_operator)) {
+  registration.inplace_operator = 0;  // only ever spares a copy
+}
+
+template <typename Registration>
+void ForgetNewest(Registration&, long) {}  // an older release has no such member
+
+// The registration is handed over by value, and grows at its end. A plug-in that was compiled with
+// an older release's header, as Mesa's is, hands over less than is read here.
+TfLiteStatus ReplaceNodes(TfLiteContext* context, TfLiteRegistration registration,
+                          const TfLiteIntArray* nodes, TfLiteDelegate* delegate) {
+  ForgetNewest(registration, 0);
+  return replace_nodes(context, registration, nodes, delegate);
+}
+
 struct Nodes {
   size_t all = 0;
   size_t kernels_of_delegates = 0;
@@ -78,7 +98,10 @@ TfLiteStatus Delegate::Prepare(TfLiteContext* context, TfLiteDelegate* wrapper) 
   Nodes before;
   Nodes after;
   if (Count(context, &before) != kTfLiteOk) return kTfLiteError;
+  replace_nodes = context->ReplaceNodeSubsetsWithDelegateKernels;
+  context->ReplaceNodeSubsetsWithDelegateKernels = ReplaceNodes;
   const TfLiteStatus status = self->plugin_->Prepare(context, self->plugin_);
+  context->ReplaceNodeSubsetsWithDelegateKernels = replace_nodes;
   if (status != kTfLiteOk) return status;
   if (Count(context, &after) != kTfLiteOk) return kTfLiteError;
   // Each kernel of the delegate stands for all the nodes that it took. A model's graphs are

@@ -44,6 +44,11 @@ class AcceleratorYocto(Manifest):
     """The accelerator in the yocto builder."""
 
     layers: tuple[Name, ...] = Field(default=(), description="That its recipes come from.")
+    recipe: Name | None = Field(
+        default=None,
+        description="A folder of ours in `layers/meta-edgeimg/recipes-*`: what is added to others' "
+        "recipes, such as kernel options.",
+    )
     packages: tuple[PackageName, ...] = Field(
         default=(), description="Driver, firmware and what else the image must have."
     )
@@ -123,6 +128,9 @@ class Accelerator(Manifest):
     delegate: AcceleratorDelegate | None = None
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that a person must have accepted."
+    )
+    unsupported: dict[Name, Text] = Field(
+        default_factory=dict, description="By builder that does not serve it: why, and what does."
     )
     buildroot: AcceleratorBuildroot | None = Field(default=None, description="Absent: not served.")
     yocto: AcceleratorYocto | None = Field(default=None, description="Absent: not served.")

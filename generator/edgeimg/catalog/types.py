@@ -127,9 +127,13 @@ class RuntimeYocto(Manifest):
     recipe: Name | None = Field(default=None, description="Our recipe of its wheel.")
     library: Requirement | None = Field(
         default=None,
-        description="Where a layer of the board has the library, and not a wheel: the part that "
-        "it is there. The part's version is the runtime's.",
+        description="Where a layer has the library, and not a wheel: the part that it is there. "
+        "The part's version is the runtime's.",
     )
+    layers: tuple[Name, ...] = Field(
+        default=(), description="That have the library; none where those of the board have it."
+    )
+    conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> RuntimeYocto:

@@ -131,7 +131,8 @@ def _runtime_from(plan: Plan) -> str:
     if plan.runtime.debian:
         return ", ".join(plan.runtime.debian.packages)
     if plan.runtime.yocto and plan.runtime.yocto.library:
-        return f"{plan.runtime.yocto.library.part} of the board's layers"
+        layers = ", ".join(plan.runtime.yocto.layers) or "the board's layers"
+        return f"{plan.runtime.yocto.library.part} of {layers}"
     return f"compiled by {plan.builder}"
 
 

@@ -43,10 +43,11 @@ def refusal(entry: Accelerator, builder: str, place: str) -> UserError | None:
     if not entry.supported:
         return UserError(f"accelerator {entry.name} is not supported: {entry.reason}", place=place)
     if getattr(entry, builder, None) is None:
+        why = entry.unsupported.get(builder, "")
         return UserError(
-            f"accelerator {entry.name} is not to be had with {builder}",
+            f"accelerator {entry.name} is not to be had with {builder}{why and f': {why}'}",
             place=place,
-            hint=f"Its catalogue entry has no `{builder}`.",
+            hint="" if why else f"Its catalogue entry has no `{builder}`.",
         )
     return None
 

@@ -21,7 +21,6 @@ from edgeimg.catalog.types import (
 )
 from edgeimg.errors import UserError
 from edgeimg.manifest.base import Config
-from edgeimg.manifest.board import Board
 from edgeimg.plan.coherence import Candidate, Fact, Need
 from edgeimg.plan.plan import DebianRuntime, PlannedRuntime, WheelRequest
 from edgeimg.plan.target import Target
@@ -83,7 +82,7 @@ def runtime_candidates(
     if builder == "buildroot" and runtime.buildroot is not None and not found:
         found += _from_source(entry, runtime.buildroot, architecture, version)
     if not found:
-        raise _nowhere(runtime, target.board, version, place)
+        raise _nowhere(runtime, target, version, place)
     return tuple(found)
 
 
@@ -152,7 +151,7 @@ def _from_source(
 def _from_layer(
     entry: Entry[Runtime], served: RuntimeYocto, target: Target, version: str | None
 ) -> list[RuntimeCandidate]:
-    """As a layer of the board has it; where none has, that is what contradicts it."""
+    """As a layer has it; where none has, that is what contradicts it."""
     asked = served.library
     assert asked is not None
     there = target.facts.get(asked.part)
@@ -196,12 +195,20 @@ def _known(runtime: Runtime) -> str:
     return f"Versions of the catalogue: {', '.join(dict.fromkeys(versions))}."
 
 
-def _nowhere(runtime: Runtime, board: Board, version: str | None, place: str) -> UserError:
+def _nowhere(runtime: Runtime, target: Target, version: str | None, place: str) -> UserError:
     what = f"{runtime.name} {version}" if version else runtime.name
+    hint = _known(runtime)
+    if (
+        target.builder == "yocto"
+        and runtime.yocto is not None
+        and runtime.yocto.library is not None
+    ):
+        there = target.facts.get(runtime.yocto.library.part)
+        hint = f"{target.who} has {there.version}." if there else hint
     return UserError(
-        f"{what} is not to be had for {board.architecture} ({board.name})",
+        f"{what} is not to be had for {target.board.architecture} ({target.board.name})",
         place=place,
-        hint=_known(runtime),
+        hint=hint,
     )
 
 

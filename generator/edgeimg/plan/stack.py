@@ -11,7 +11,7 @@ from edgeimg.catalog.types import Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import Source
-from edgeimg.plan.accelerators import check_release, find_accelerator
+from edgeimg.plan.accelerators import check_release, find_accelerator, refusal
 from edgeimg.plan.coherence import Candidate, Clash, solve
 from edgeimg.plan.plan import PlannedRuntime
 from edgeimg.plan.runtimes import RuntimeCandidate, needs, runtime_candidates
@@ -186,11 +186,14 @@ def nearest(catalog: Catalog, board: Entry[Board], target: Target, wish: Wish) -
         except UserError:
             continue
         release = stack.release
+        accelerator = stack.accelerator.value if stack.accelerator else None
+        if accelerator and accelerator.supported and refusal(accelerator, other.builder, ""):
+            continue  # another builder's
         if release is not None and release.version != wish.release:
             what = [*what, f"{wish.accelerator} {release.version}"]
         if wish.runtime_version and stack.runtime is not None:
             what = [*what, f"{stack.runtime.name} {stack.runtime.version}"]
-        supported = stack.accelerator is None or stack.accelerator.value.supported
+        supported = accelerator is None or accelerator.supported
         return f"{'Works with' if supported else 'Fits'}: {', '.join(dict.fromkeys(what))}."
     return ""
 

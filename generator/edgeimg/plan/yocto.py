@@ -83,10 +83,11 @@ def plan_yocto(
     assert runtime.yocto is not None
     added = (accelerator.entry.yocto if accelerator else None) or AcceleratorYocto()
     _refuse_kernel(chosen)
-    needed = (*catalog.layers, *added.layers)
+    needed = (*catalog.layers, *runtime.yocto.layers, *added.layers)
     wanted = (*needed, *serves.layers)
     repositories, collections = _repositories(chosen, catalog, series, wanted)
-    recipes = [*RECIPES, runtime.yocto.recipe, *(one.yocto.recipe for one in features)]
+    features_own = (one.yocto.recipe for one in features)
+    recipes = [*RECIPES, runtime.yocto.recipe, added.recipe, *features_own]
     if product.yocto.golden:
         recipes.append(GOLDEN)
     return YoctoPlan(
@@ -112,6 +113,7 @@ def plan_yocto(
             "all products": {**catalog.conf, **catalog.series[series].conf},
             f"board {chosen.board.name}": serves.conf,
             **_accepted(chosen, serves),
+            f"runtime {runtime.name}": runtime.yocto.conf,
             **({f"accelerator {accelerator.name}": added.conf} if accelerator else {}),
             **{f"feature {one.name}": one.yocto.conf for one in features},
             **_of_product(product),

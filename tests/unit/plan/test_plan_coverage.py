@@ -104,7 +104,7 @@ def test_the_list_is_what_the_installed_onnx_runtime_takes(lists: OperatorLists)
 
 
 def test_every_release_of_the_catalogue_has_a_list(lists: OperatorLists) -> None:
-    from edgeimg.catalog.types import Runtime
+    from edgeimg.catalog.types import Runtime, YoctoCatalog
 
     catalog = Catalog()
     wanted = set()
@@ -115,6 +115,10 @@ def test_every_release_of_the_catalogue_has_a_list(lists: OperatorLists) -> None
             wanted |= {(name, one.version) for one in entry.debian.distribution.values()}
         if entry.buildroot is not None and entry.buildroot.source_version is not None:
             wanted.add((name, entry.buildroot.source_version))
+        if entry.yocto is not None and entry.yocto.layers and entry.yocto.library is not None:
+            series = catalog.read(catalog.file("catalog/yocto.yaml"), YoctoCatalog).value.series
+            part = entry.yocto.library.part
+            wanted |= {(name, one.provides[part].version) for one in series.values()}
     assert wanted <= set(lists.runtimes)
 
 

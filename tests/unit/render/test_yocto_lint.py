@@ -28,7 +28,7 @@ SUPPRESSED = {
     # What the features serial-console and ssh are asked for.
     "oelint.var.badimagefeature": "the user's decision",
 }
-PRODUCTS = ("yocto-everything", "yocto-hardware", "yocto-jetson")
+PRODUCTS = ("yocto-everything", "yocto-hardware", "yocto-jetson", "yocto-rocket")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_nothing_is_found(projects: list[Project], index: int, series: str) -> N
     layer = projects[index].layer
     files = [
         str(path.relative_to(layer))
-        for suffix in ("bb", "bbclass", "conf", "conf.sample")
+        for suffix in ("bb", "bbappend", "bbclass", "conf", "conf.sample")
         for path in sorted(layer.glob(f"[!.]*/**/*.{suffix}"))
     ]
     assert len(files) >= 8

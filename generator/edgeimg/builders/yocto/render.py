@@ -248,6 +248,12 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "release": yocto.release,
         "runtime": f"{plan.runtime.name} {plan.runtime.version}",
         "accelerator": plan.accelerator.name if plan.accelerator else "",
+        "asked": [
+            line
+            for name, lines in sections.items()
+            if name.startswith(("runtime ", "accelerator "))
+            for line in lines
+        ],
         "service": _service(plan),
         "models": [model.name for model in plan.models],
         "features": [feature.name for feature in plan.features],
@@ -269,6 +275,7 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "maintainer": yocto.maintainer,
         "recipes": _summaries(yocto),
         "depends": yocto.depends,
+        "appends": any(list(one.glob("*.bbappend")) for one in yocto.recipes.values()),
         "all_series": yocto.all_series,
         "bblayers": list(_bblayers(repositories)),
         "packageconfig": plan.runtime.yocto.packageconfig if plan.runtime.yocto else "",

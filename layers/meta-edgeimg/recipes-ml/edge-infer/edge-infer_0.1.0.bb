@@ -15,14 +15,17 @@ inherit cmake features_check
 REQUIRED_DISTRO_FEATURES = "systemd"
 
 # One of them: the adapter that is compiled in, and the library that it needs.
-PACKAGECONFIG[litert] = "-DEDGE_INFER_RUNTIME=litert,,litert-prebuilt,,,onnxruntime tensorrt"
-PACKAGECONFIG[onnxruntime] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime-prebuilt,,,litert tensorrt"
+PACKAGECONFIG[litert] = "-DEDGE_INFER_RUNTIME=litert,,litert-prebuilt,,,onnxruntime tensorrt tflite"
+PACKAGECONFIG[onnxruntime] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime-prebuilt,,,litert tensorrt tflite"
 # CUDA lies outside of libdir, where packaging looks for what a program is linked with, and opens
 # its driver's library when it runs.
 PACKAGECONFIG[tensorrt] = "\
     -DEDGE_INFER_RUNTIME=tensorrt -DEDGE_INFER_CUDA=${STAGING_DIR_HOST}${prefix}/local/cuda-${CUDA_VERSION},,\
     tensorrt-core tensorrt-plugins-prebuilt cuda-cudart,\
-    cuda-cudart tegra-libraries-cuda,,litert onnxruntime"
+    cuda-cudart tegra-libraries-cuda,,litert onnxruntime tflite"
+# Its headers include those of flatbuffers, and want the release that its layer compiles it with.
+PACKAGECONFIG[tflite] = "\
+    -DEDGE_INFER_RUNTIME=tflite,,libtensorflow-lite flatbuffers,,,litert onnxruntime tensorrt"
 
 do_install:append() {
     install -d ${D}${nonarch_libdir}/edgeimg

@@ -31,8 +31,6 @@ from edgeimg.resources import data
 
 HERE = Path(__file__).parent
 CATALOG = yaml.safe_load((data("catalog") / "yocto.yaml").read_text())
-# What the prebuilt runtimes are for; the yocto builder has no others.
-WITH_WHEELS = ("arm64", "x86_64")
 
 
 def boards() -> list[tuple[str, str]]:
@@ -42,7 +40,7 @@ def boards() -> list[tuple[str, str]]:
     for name in catalog.names("board"):
         _, board = catalog.load("board", name, Board)
         serves = board.builders.yocto
-        if isinstance(serves, YoctoBoard) and board.architecture in WITH_WHEELS:
+        if isinstance(serves, YoctoBoard):
             found += [
                 (name, series)
                 for series, one in serves.series.items()

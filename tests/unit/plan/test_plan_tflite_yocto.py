@@ -1,0 +1,135 @@
+"""TensorFlow Lite out of a layer, and the accelerators behind it: what fits where, and why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.catalogue import yocto_boards
+from tests.unit.render.bitbake_stub.kit import CATALOG
+
+from edgeimg.manifest.board import YoctoBoardSeries
+
+Edgeimg = Callable[..., Any]
+VERSIONS = {
+    series: one["provides"]["libtensorflow-lite"]["version"]
+    for series, one in CATALOG["series"].items()
+}
+PRODUCT = """\
+version: 1
+name: demo
+board: raspberrypi5
+builder: yocto
+models: [digits]
+"""
+
+
+@pytest.fixture(autouse=True)
+def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "edgeimg.yaml").write_text(PRODUCT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+
+def _words(settings: list[str]) -> list[str]:
+    return [word for one in settings for word in ("--set", one)]
+
+
+def _cells(edgeimg: Edgeimg) -> list[dict[str, str]]:
+    answer = edgeimg("compat", "--output", "json")
+    assert answer.status == 0, answer.stderr
+    cells: list[dict[str, str]] = json.loads(answer.stdout)["cells"]
+    return cells
+
+
+def test_every_board_has_it_in_every_series_that_serves_it(edgeimg: Edgeimg) -> None:
+    found = {
+        (cell["board"], cell["flavour"], cell["runtime_version"])
+        for cell in _cells(edgeimg)
+        if cell["builder"] == "yocto"
+        and cell["runtime"] == "tflite"
+        and not cell["accelerator"]
+        and cell["verdict"] == "yes"
+    }
+    assert found == {
+        (board, series, VERSIONS[series])
+        for board, one in yocto_boards().items()
+        for series, serves in one.builders.yocto.series.items()  # type: ignore[union-attr]
+        if isinstance(serves, YoctoBoardSeries)
+    }
+
+
+@pytest.mark.parametrize("board", ["qemu-arm", "qemu-riscv64"])
+def test_without_a_wheel_it_is_what_is_taken(edgeimg: Edgeimg, board: str) -> None:
+    answer = edgeimg("plan", "--output", "json", "--set", f"board={board}")
+    assert answer.status == 0, answer.stderr
+    plan = json.loads(answer.stdout)
+    assert plan["runtime"] == f"tflite {VERSIONS['wrynose']}"
+    assert plan["runtime from"] == "libtensorflow-lite of meta-tensorflow-lite"
+
+
+def test_where_there_is_a_wheel_it_is_taken_when_asked_for(edgeimg: Edgeimg) -> None:
+    answer = edgeimg("plan", "--output", "json")
+    assert json.loads(answer.stdout)["runtime"].startswith("litert ")
+    answer = edgeimg("plan", "--output", "json", "--set", "runtime=tflite")
+    assert json.loads(answer.stdout)["runtime"] == f"tflite {VERSIONS['wrynose']}"
+
+
+def test_each_accelerator_is_where_all_of_it_is(edgeimg: Edgeimg) -> None:
+    found: dict[str, set[tuple[str, str]]] = {}
+    for cell in _cells(edgeimg):
+        if cell["runtime"] == "tflite" and cell["accelerator"] and cell["verdict"] == "yes":
+            flavour = cell["flavour"] if cell["builder"] == "yocto" else ""
+            found.setdefault(cell["accelerator"], set()).add((cell["builder"], flavour))
+    assert found == {
+        "edgetpu-usb": {("yocto", "wrynose"), ("yocto", "scarthgap")},
+        "rocket": {("yocto", "wrynose")},
+        "teflon": {("buildroot", "")},
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            ["builder=buildroot", "accelerator=edgetpu-usb"],
+            "edgetpu-usb is not to be had with buildroot: no package",
+        ),
+        (
+            ["board=rock-5b", "accelerator=rocket", "yocto.series=scarthgap"],
+            "has 6.6.144 (catalog/yocto.yaml:29). Works with: rock-5b on wrynose, rocket 25.3.",
+        ),
+        (
+            ["board=rock-5b", "builder=buildroot", "accelerator=rocket"],
+            "Works with: rock-5b on wrynose, rocket 25.3.",
+        ),
+        (
+            ["board=imx8mp-evk", "accelerator=teflon", "accept_licenses=[NXP-EULA]"],
+            "Works with: imx8mp-evk with Buildroot 2026.02.3, teflon 25.0.7.",
+        ),
+        (
+            ["accelerator=edgetpu-usb", "runtime=litert"],
+            "edgetpu-usb is reached through tflite, not litert",
+        ),
+        (["runtime=tflite", "runtime_version=2.11.0"], "raspberrypi5 on wrynose has 2.21.0."),
+        (
+            ["runtime=tflite", "provides={libtensorflow-lite: '2.30'}"],
+            "tflite 2.30: the adapter needs libtensorflow-lite >=2.11, <2.22",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told(edgeimg: Edgeimg, settings: list[str], message: str) -> None:
+    answer = edgeimg("check", *_words(settings))
+    assert answer.status == 2
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_another_builder_that_has_not_all_of_it_is_no_way_out(edgeimg: Edgeimg) -> None:
+    """The board's kernel would do with Buildroot, but that has no package of its library."""
+    settings = ["accelerator=edgetpu-usb", "provides={libtensorflow-lite: '2.30'}"]
+    answer = edgeimg("check", *_words(settings))
+    assert answer.status == 2
+    assert "Buildroot" not in answer.stderr
