@@ -45,7 +45,12 @@ class Trial:
     deployed: list[str] = field(
         default_factory=lambda: [f"{DEPLOYED}.tegraflash-tar.zst", f"{DEPLOYED}.manifest"]
     )
+    container: bool = False
     events: list[Event] = field(default_factory=list)
+
+    @property
+    def progress(self) -> list[Progress]:
+        return [one for one in self.events if isinstance(one, Progress)]
 
     @property
     def project(self) -> Path:
@@ -73,7 +78,13 @@ class Trial:
         build.mkdir(exist_ok=True)
         (build / "deploys").write_text(json.dumps(self.deployed))
         (build / "trouble").write_text(json.dumps(trouble))
-        return yocto.build(plan, self.project, offline=False, report=self.events.append)
+        return yocto.build(
+            plan,
+            self.project,
+            offline=False,
+            report=self.events.append,
+            container=self.container,
+        )
 
 
 @pytest.fixture
@@ -92,7 +103,7 @@ def test_a_build_hands_out_its_artefacts(trial: Trial) -> None:
         "build",
         "images",
     ]
-    last = [one for one in trial.events if isinstance(one, Progress)][-1]
+    last = trial.progress[-1]
     assert last.done == last.total > 50
     images = trial.project / "build/images"
     name = f"{Path(DEPLOYED).name}.tegraflash-tar.zst"
