@@ -27,6 +27,7 @@ class Image:
             No kernel: QEMU cannot boot it.
         root: the compressed root file system, where it is a file of its own.
         cmdline: the kernel command line.
+        firmware: the disk has what firmware starts; else QEMU boots the kernel only.
         shown: what a person is told of, by what it is.
         identity: what the image carries in /etc/edgeimg/image.
     """
@@ -39,6 +40,7 @@ class Image:
     cmdline: str
     shown: tuple[tuple[str, Path], ...]
     identity: str = ""
+    firmware: bool = True
 
 
 # make splits at blanks; the others mean something to cmake or to the shell.

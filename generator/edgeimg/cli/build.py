@@ -46,13 +46,27 @@ def generated(
 
 
 def built(
-    chosen: Selection, plan: Plan, folder: Path, *, locked: bool, offline: bool, report: Report
+    chosen: Selection,
+    plan: Plan,
+    folder: Path,
+    *,
+    locked: bool,
+    offline: bool,
+    report: Report,
+    container: bool = False,
 ) -> Image:
-    """Emits the project and builds it. The caller holds the project's lock."""
-    from edgeimg.builders import BUILDERS
+    """Emits the project and builds it. The caller holds the project's lock.
+
+    Args:
+        container: of yocto only: kas runs in a container.
+    """
+    from edgeimg.builders import BUILDERS, yocto
 
     made = generated(chosen, plan, folder, locked=locked, offline=offline, report=report)
-    image = BUILDERS[plan.builder].build(plan, folder, offline=offline, report=report)
+    if container:
+        image = yocto.build(plan, folder, offline=offline, report=report, container=True)
+    else:
+        image = BUILDERS[plan.builder].build(plan, folder, offline=offline, report=report)
     return replace(image, identity=made.identity)
 
 
@@ -152,6 +166,12 @@ def build(
         bool,
         typer.Option("--dry-run", help="Yocto: parse all layers, find every dependency, stop."),
     ] = False,
+    container: Annotated[
+        bool,
+        typer.Option(
+            "--container", help="Yocto: kas runs in its own container, by docker or podman."
+        ),
+    ] = False,
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
@@ -166,13 +186,27 @@ def build(
         raise UserError(
             f"the builder {plan.builder} has no dry run", place="--dry-run", hint="Leave it out."
         )
+    if container and plan.yocto is None:
+        raise UserError(
+            f"the builder {plan.builder} runs in no container",
+            place="--container",
+            hint="Leave it out.",
+        )
     with Drawer(output, logs=verbose) as drawer, holding(folder):
         if dry_run:
             generated(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
-            yocto.dry_run(plan, folder, offline=offline, report=drawer.report)
+            yocto.dry_run(plan, folder, offline=offline, report=drawer.report, container=container)
             drawer.result({"project": str(folder), "dry_run": True})
             return
-        image = built(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
+        image = built(
+            chosen,
+            plan,
+            folder,
+            locked=locked,
+            offline=offline,
+            report=drawer.report,
+            container=container,
+        )
         check_limits(plan.board, plan.budgets, image)
     if output is Format.text:
         print_image(image)

@@ -36,8 +36,13 @@ class Way(StrEnum):
 
 
 Boot = Annotated[
-    Way,
-    typer.Option("--boot", help="Boot the disk image itself, or its kernel without firmware."),
+    Way | None,
+    typer.Option(
+        "--boot",
+        help="Boot the disk image itself (the default, where it has a boot chain), or its kernel "
+        "without firmware.",
+        show_default=False,
+    ),
 ]
 
 
@@ -46,16 +51,24 @@ def add_to(app: typer.Typer) -> None:
     app.command()(verify)
 
 
-def check_bootable(plan: Plan) -> None:
+def check_bootable(plan: Plan, how: Way | None = None) -> None:
     """Before the build, which may take hours.
 
     Raises:
-        UserError: QEMU cannot boot what the builder makes.
+        UserError: QEMU cannot boot what the builder makes, or not so.
     """
-    if plan.yocto is not None:
+    if plan.yocto is None:
+        return
+    if plan.yocto.kernel is None:
         raise UserError(
-            "an image of yocto is not booted by this version of edgeimg",
-            hint="`edgeimg build` makes it; runqemu, in `edgeimg shell`, boots those for QEMU.",
+            f"QEMU does not boot an image of yocto for {plan.board.name}",
+            hint="`edgeimg build` makes it; `edgeimg verify --target ssh://...` judges the device.",
+        )
+    if how is Way.disk:
+        raise UserError(
+            "an image of yocto for QEMU is a root file system, without a boot chain",
+            place="--boot disk",
+            hint="Leave it out: the kernel is booted.",
         )
 
 
@@ -64,7 +77,11 @@ def artefacts_of(image: Image) -> Artefacts:
 
     assert image.kernel is not None
     return Artefacts(
-        image=image.disk, kernel=image.kernel, initrd=image.initrd, cmdline=image.cmdline
+        image=image.disk,
+        kernel=image.kernel,
+        initrd=image.initrd,
+        cmdline=image.cmdline,
+        firmware=image.firmware,
     )
 
 
@@ -78,7 +95,7 @@ def run(
     locked: options.Locked = False,
     offline: options.Offline = False,
     buildroot: options.Buildroot = None,
-    boot: Boot = Way.disk,
+    boot: Boot = None,
     ssh_port: Annotated[
         int | None,
         typer.Option("--ssh-port", help="Port here that leads to the guest's SSH; default: free."),
@@ -91,7 +108,7 @@ def run(
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
-    check_bootable(plan)
+    check_bootable(plan, boot)
     qemu = plan.board.qemu
     if qemu is None:
         raise UserError(f"the board {plan.board.name} has no QEMU machine")
@@ -104,7 +121,7 @@ def run(
     if any(SSH in feature.ports for feature in plan.features):
         port = port or free_port()
         print(f"SSH: ssh -p {port} root@127.0.0.1", file=sys.stderr)
-    status = run_console(qemu, artefacts_of(image), how=boot.value, ssh_port=port)
+    status = run_console(qemu, artefacts_of(image), how=boot.value if boot else None, ssh_port=port)
     if status:
         raise typer.Exit(1)
 
@@ -119,7 +136,7 @@ def verify(
     locked: options.Locked = False,
     offline: options.Offline = False,
     buildroot: options.Buildroot = None,
-    boot: Boot = Way.disk,
+    boot: Boot = None,
     target: options.Target = None,
     time_limit: Annotated[
         float, typer.Option("--time-limit", min=1, help="Seconds until the guest is given up.")
@@ -141,7 +158,7 @@ def verify(
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     if device is None:
-        check_bootable(plan)
+        check_bootable(plan, boot)
     folder = project or chosen.project
     if junit is not None:
         _check_writable(junit)
@@ -163,7 +180,7 @@ def verify(
             plan,
             artefacts_of(image),
             goldens,
-            how=boot.value,
+            how=boot.value if boot else None,
             report=drawer.report,
             time_limit=time_limit,
         )

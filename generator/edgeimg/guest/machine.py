@@ -28,12 +28,19 @@ class Artefacts:
         kernel, initrd: for booting without firmware; None when there are none. A kernel that
             finds its root file system alone needs no initrd.
         cmdline: the kernel's command line, for the same.
+        firmware: the disk has what firmware starts; else it is booted by its kernel only.
     """
 
     image: Path
     kernel: Path | None = None
     initrd: Path | None = None
     cmdline: str = ""
+    firmware: bool = True
+
+    @property
+    def boots(self) -> Boot:
+        """How it is booted when nothing else is said."""
+        return "disk" if self.firmware else "kernel"
 
 
 def arguments(

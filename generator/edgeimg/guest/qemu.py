@@ -56,7 +56,7 @@ def boot(
     qemu: Qemu,
     artefacts: Artefacts,
     *,
-    how: Boot = "disk",
+    how: Boot | None = None,
     port: str = PORT,
     report: Report = silent,
     time_limit: float = TIME_LIMIT,
@@ -67,6 +67,7 @@ def boot(
     QEMU's exit status 0 says nothing (a panic has it too); the results do.
 
     Args:
+        how: None: as the artefacts say.
         port: `edgeimg.verify`, or another one that the guest's script knows.
         time_limit: seconds for all of it.
         silence_limit: seconds without a sign of life on the console or the port.
@@ -76,6 +77,7 @@ def boot(
         PanicError, HangError, QemuError: the guest did not get to its end.
     """
     version = qemu_version(qemu)
+    how = how or artefacts.boots
     report(Step(name="boot", detail=f"{qemu.program} {version}, {how}"))
     with tempfile.TemporaryDirectory(prefix="edgeimg-guest-") as folder:
         scratch = Path(folder)
@@ -107,7 +109,7 @@ def run_console(
     qemu: Qemu,
     artefacts: Artefacts,
     *,
-    how: Boot = "disk",
+    how: Boot | None = None,
     ssh_port: int | None = None,
     report: Report = silent,
 ) -> int:
@@ -116,12 +118,14 @@ def run_console(
     Ctrl-A X ends QEMU, Ctrl-A C opens its monitor; Ctrl-C goes to the guest.
 
     Args:
+        how: None: as the artefacts say.
         ssh_port: of this machine, forwarded to the guest's SSH.
 
     Raises:
         UserError: QEMU or a file that it needs is missing, or this QEMU is refused.
     """
     version = qemu_version(qemu)
+    how = how or artefacts.boots
     with tempfile.TemporaryDirectory(prefix="edgeimg-guest-") as folder:
         serial = ["-serial", "mon:stdio"]
         words = arguments(

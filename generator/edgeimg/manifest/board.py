@@ -194,6 +194,24 @@ class YoctoBoardSeries(Manifest):
     )
 
 
+class YoctoBoot(Manifest):
+    """How QEMU boots an image: as the machine's own runqemu does, where its kernel differs."""
+
+    kernel: Artefact = Field(description="The kernel, one more artefact, such as `Image`.")
+    kernel_args: tuple[Word, ...] = Field(description="Kernel command line, but for `console=`.")
+    args: tuple[Text, ...] | None = Field(
+        default=None, description="Machine, CPU and memory arguments; absent: the board's."
+    )
+    disk: tuple[Text, ...] = Field(description="Arguments that attach the drive with id `disk`.")
+    serial_bus: Word = Field(description="The device that carries virtio serial ports.")
+    network: Word = Field(description="The network device.")
+
+    def over(self, qemu: Qemu) -> Qemu:
+        """The board's machine, as an image of yocto wants it."""
+        changed = {"disk": self.disk, "serial_bus": self.serial_bus, "network": self.network}
+        return qemu.model_copy(update={**changed, "args": self.args or qemu.args})
+
+
 class YoctoBoard(Manifest):
     """What the yocto builder needs to know of the board."""
 
@@ -220,6 +238,11 @@ class YoctoBoard(Manifest):
     )
     deploy: InsidePath = Field(
         default="tmp/deploy", description="Where BitBake deploys, below the build folder."
+    )
+    boot: YoctoBoot | None = Field(
+        default=None,
+        description="How QEMU boots the first artefact, a root file system that is not "
+        "compressed; absent: it does not.",
     )
     series: dict[
         Name,
@@ -316,6 +339,13 @@ class Board(Manifest):
         default=None, description="How an image comes onto the board; absent: it boots in QEMU."
     )
     builders: BoardBuilders = Field(description="Which builder serves the board, and how.")
+
+    @model_validator(mode="after")
+    def _boot_has_a_machine(self) -> Board:
+        serves = self.builders.yocto
+        if isinstance(serves, YoctoBoard) and serves.boot is not None and self.qemu is None:
+            raise ValueError("builders.yocto.boot: the board has no `qemu`")
+        return self
 
     @model_validator(mode="after")
     def _default_builder_serves(self) -> Board:

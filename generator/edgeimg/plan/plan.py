@@ -286,6 +286,7 @@ class YoctoPlan:
         artefacts: names in the folder of images, with `*` and `{image}`.
         deploy: where BitBake deploys, below the build folder.
         flash: the ways in which the artefacts come onto the board.
+        kernel, cmdline: what QEMU boots the first artefact with; None: it does not.
         maintainer: of the emitted layer, with an address.
     """
 
@@ -308,6 +309,8 @@ class YoctoPlan:
     artefacts: tuple[str, ...]
     deploy: str
     flash: tuple[FlashWay, ...]
+    kernel: str | None
+    cmdline: str
     maintainer: str
 
 

@@ -82,6 +82,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         made = _with_yocto(chosen, serves, models, features[1])
     else:
         made = _with_buildroot(chosen, serves, models, features[0])
+    if isinstance(serves, YoctoBoard) and serves.boot and board.qemu:
+        board = board.model_copy(update={"qemu": serves.boot.over(board.qemu)})
     runtime, notes = fit_operators(chosen, models, made.runtime)
     notes += fit_memory(chosen, models, runtime)
     return Plan(

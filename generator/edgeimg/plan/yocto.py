@@ -83,6 +83,8 @@ def plan_yocto(
     assert runtime.yocto is not None
     added = (accelerator.entry.yocto if accelerator else None) or AcceleratorYocto()
     _refuse_kernel(chosen)
+    kernel = serves.boot.kernel if serves.boot else None
+    artefacts = (*serves.artefacts, *of_series.artefacts, *([kernel] if kernel else ()))
     needed = (*catalog.layers, *runtime.yocto.layers, *added.layers)
     wanted = (*needed, *serves.layers)
     repositories, collections = _repositories(chosen, catalog, series, wanted)
@@ -121,9 +123,13 @@ def plan_yocto(
         local_conf=product.yocto.local_conf,
         rm_work=product.yocto.rm_work,
         golden=product.yocto.golden,
-        artefacts=(*serves.artefacts, *of_series.artefacts),
+        artefacts=artefacts,
         deploy=serves.deploy,
-        flash=_flashed(chosen, (*serves.artefacts, *of_series.artefacts)),
+        flash=_flashed(chosen, artefacts),
+        kernel=kernel,
+        cmdline=" ".join((f"console={chosen.board.console}", *serves.boot.kernel_args))
+        if serves.boot
+        else "",
         maintainer=product.yocto.maintainer
         or f"whoever keeps {product.name} <maintainers@{product.name}.example>",
     )

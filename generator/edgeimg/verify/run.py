@@ -26,7 +26,7 @@ def verify_guest(
     goldens: Sequence[Golden],
     *,
     expected: Mapping[str, str] | None = None,
-    how: Boot = "disk",
+    how: Boot | None = None,
     report: Report = silent,
     time_limit: float = TIME_LIMIT,
     silence_limit: float = SILENCE_LIMIT,
@@ -36,6 +36,7 @@ def verify_guest(
     Args:
         expected: path in the image -> SHA-256 of what must be there; without it, the
             plan's models and samples.
+        how: None: as the artefacts say.
         time_limit, silence_limit: seconds, see `boot`.
 
     Raises:
@@ -47,6 +48,7 @@ def verify_guest(
             f"the board {plan.board.name} has no QEMU machine",
             hint="Verify on one of the qemu boards, or on the hardware itself.",
         )
+    how = how or artefacts.boots
     begin = time.monotonic()
     try:
         run = boot(

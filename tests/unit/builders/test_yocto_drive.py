@@ -20,13 +20,17 @@ from tests.locks import fake_lock
 from edgeimg.builders import yocto
 from edgeimg.builders.image import Image
 from edgeimg.builders.yocto import drive
+from edgeimg.cli.verify import Way, artefacts_of, check_bootable
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 from edgeimg.events import Event, Progress, Step
+from edgeimg.guest.machine import arguments
 from edgeimg.manifest.select import select
+from edgeimg.plan.plan import Plan
 from edgeimg.plan.resolve import resolve
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.write import write
 
+LICENSES = "tmp/deploy/licenses/jetson_orin_nano_devkit"
 DEPLOYED = "tmp/deploy/images/jetson-orin-nano-devkit/digits-image-jetson-orin-nano-devkit.rootfs"
 
 
@@ -36,35 +40,51 @@ class Trial:
 
     folder: Path
     cache: Path
+    board: str = "jetson-orin"
     yocto: dict[str, object] = field(default_factory=dict)
     deployed: list[str] = field(
         default_factory=lambda: [f"{DEPLOYED}.tegraflash-tar.zst", f"{DEPLOYED}.manifest"]
     )
+    container: bool = False
     events: list[Event] = field(default_factory=list)
+
+    @property
+    def progress(self) -> list[Progress]:
+        return [one for one in self.events if isinstance(one, Progress)]
 
     @property
     def project(self) -> Path:
         return self.folder / "project"
 
-    def build(self, **trouble: object) -> Image:
+    def plan(self) -> Plan:
         file = self.folder / "edgeimg.yaml"
         product = {
             "version": 1,
             "name": "digits",
-            "board": "jetson-orin",
+            "board": self.board,
+            "builder": "yocto",
             "models": ["digits"],
             "yocto": self.yocto,
         }
         file.write_text(yaml.safe_dump(product))
         chosen = select(file=file)
-        plan = resolve(chosen.product, chosen.source, self.cache)
+        return resolve(chosen.product, chosen.source, self.cache)
+
+    def build(self, **trouble: object) -> Image:
+        plan = self.plan()
         self.events.clear()
         write(yocto.render(plan, Inputs(lock=fake_lock(plan))), self.project)
         build = self.project / "build"
         build.mkdir(exist_ok=True)
         (build / "deploys").write_text(json.dumps(self.deployed))
         (build / "trouble").write_text(json.dumps(trouble))
-        return yocto.build(plan, self.project, offline=False, report=self.events.append)
+        return yocto.build(
+            plan,
+            self.project,
+            offline=False,
+            report=self.events.append,
+            container=self.container,
+        )
 
 
 @pytest.fixture
@@ -83,7 +103,7 @@ def test_a_build_hands_out_its_artefacts(trial: Trial) -> None:
         "build",
         "images",
     ]
-    last = [one for one in trial.events if isinstance(one, Progress)][-1]
+    last = trial.progress[-1]
     assert last.done == last.total > 50
     images = trial.project / "build/images"
     name = f"{Path(DEPLOYED).name}.tegraflash-tar.zst"
@@ -91,9 +111,64 @@ def test_a_build_hands_out_its_artefacts(trial: Trial) -> None:
     about = json.loads((images / "image.json").read_text())
     assert about["machine"] == "jetson-orin-nano-devkit"
     digest = hashlib.sha256(image.disk.read_bytes()).hexdigest()
-    assert about["files"][name] == {"size": image.disk.stat().st_size, "sha256": digest}
+    said = {"what": "artefact", "size": image.disk.stat().st_size, "sha256": digest}
+    assert about["files"][name] == said
     assert f"{digest}  {name}\n" in (images / "SHA256SUMS").read_text()
     assert "a line of kas" in (trial.project / "build/edgeimg.log").read_text()
+
+
+def test_what_describes_the_image_is_handed_out_too(trial: Trial) -> None:
+    stem = Path(DEPLOYED).name
+    trial.deployed += [
+        f"{DEPLOYED}.spdx.json",
+        f"{LICENSES}/{stem}/license.manifest",
+        f"{LICENSES}/{stem}/image_license.manifest",
+        f"{LICENSES}/another-image-jetson-orin-nano-devkit.rootfs/license.manifest",
+    ]
+    images = trial.build().disk.parent
+    files = json.loads((images / "image.json").read_text())["files"]
+    assert {name: one["what"] for name, one in files.items()} == {
+        f"{stem}.tegraflash-tar.zst": "artefact",
+        f"{stem}.manifest": "list of packages",
+        f"{stem}.spdx.json": "SBOM",
+        "license.manifest": "licences",
+        "image_license.manifest": "licences",
+    }
+    assert all((images / name).is_file() for name in files)
+
+
+def test_licences_of_the_newest_image_without_a_link(trial: Trial) -> None:
+    """As a container leaves them: the link's target is a path of its own."""
+    trial.build()
+    folder = trial.project / "build" / LICENSES
+    for stamp in ("20260101000000", "20261101000000"):
+        stamped = folder / f"{Path(DEPLOYED).name}-{stamp}"
+        stamped.mkdir(parents=True)
+        (stamped / "license.manifest").write_text(stamp)
+    (folder / Path(DEPLOYED).name).symlink_to("/work/build/gone")
+    images = trial.build().disk.parent
+    assert (images / "license.manifest").read_text() == "20261101000000"
+
+
+def test_an_image_for_qemu_is_booted_by_its_kernel(trial: Trial) -> None:
+    trial.board = "qemu-arm64"
+    deployed = "tmp/deploy/images/qemuarm64"
+    name = "digits-image-qemuarm64.rootfs.ext4"
+    trial.deployed = [f"{deployed}/{name}", f"{deployed}/Image"]
+    image = trial.build()
+    plan = trial.plan()
+    assert plan.board.qemu is not None
+    artefacts = artefacts_of(image)
+    words = arguments(
+        plan.board.qemu, artefacts, artefacts.boots, scratch=trial.folder, serial=[], stream=None
+    )
+    images = trial.project / "build/images"
+    assert words[words.index("-kernel") + 1] == str(images / "Image")
+    assert words[words.index("-append") + 1].split()[:2] == ["console=ttyAMA0", "root=/dev/vda"]
+    assert "virtio-blk-pci,drive=disk" in words
+    assert any(word.endswith(f"file={images / name}") for word in words)
+    with pytest.raises(UserError, match="without a boot chain"):
+        check_bootable(plan, Way.disk)
 
 
 def test_a_layer_with_changes_is_noted(trial: Trial) -> None:

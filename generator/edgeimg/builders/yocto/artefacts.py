@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from edgeimg.builders.image import Image
@@ -13,7 +14,23 @@ from edgeimg.builders.yocto.render import image_name
 from edgeimg.cache import write_atomic
 from edgeimg.errors import InternalError, UserError
 from edgeimg.manifest.load import shown
-from edgeimg.plan.plan import Plan
+from edgeimg.plan.plan import Plan, YoctoPlan
+
+# What oe-core says of an image, where its classes are not switched off. Licences stay in its own
+# place, also where a board's layer deploys elsewhere.
+DESCRIBED = (
+    "{deploy}/images/{machine}/{image}*.manifest",
+    "{deploy}/images/{machine}/{image}*.spdx*",
+    "tmp/deploy/licenses/*/{image}-{machine}*/*license.manifest",
+)
+# By a name's end: what the file is.
+KINDS = {
+    "license.manifest": "licences",
+    ".manifest": "list of packages",
+    ".spdx.json": "SBOM",
+    ".spdx.tar.zst": "SBOM",
+    ".bmap": "block map",
+}
 
 
 def collect(plan: Plan, folder: Path) -> Image:
@@ -23,28 +40,24 @@ def collect(plan: Plan, folder: Path) -> Image:
         InternalError: one is missing.
     """
     assert plan.yocto is not None
-    deployed = folder / "build" / plan.yocto.deploy / "images" / plan.yocto.machine
     images = folder / "build" / "images"
     fresh = images.with_name("images.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     found: list[Path] = []
-    for pattern in (*plan.yocto.artefacts, "{image}*.manifest", "{image}*.spdx*"):
-        matching = sorted(deployed.glob(pattern.format(image=image_name(plan))))
-        # A name without the time of its making is a link to the one with it.
-        named = [path for path in matching if path.is_symlink()] or matching
-        if not named and pattern in plan.yocto.artefacts:
-            raise InternalError(
-                f"the build made no {pattern.format(image=image_name(plan))}",
-                place=shown(deployed),
-                hint="See the artefacts of the board's YAML.",
-            )
-        for path in named:
-            target = fresh / path.name
-            if not target.exists():
-                _take(path.resolve(), target)
-                found.append(target)
-    files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in found}
+    for path in _deployed(plan, plan.yocto, folder / "build"):
+        target = fresh / path.name
+        if not target.exists():
+            _take(path.resolve(), target)
+            found.append(target)
+    files = {
+        path.name: {
+            "what": _what(plan.yocto, path.name),
+            "size": path.stat().st_size,
+            "sha256": _sha256(path),
+        }
+        for path in found
+    }
     sums = "".join(f"{one['sha256']}  {name}\n" for name, one in sorted(files.items()))
     write_atomic(fresh / "SHA256SUMS", sums.encode())
     about = {
@@ -59,7 +72,38 @@ def collect(plan: Plan, folder: Path) -> Image:
     write_atomic(fresh / "image.json", f"{json.dumps(about, indent=2)}\n".encode())
     shutil.rmtree(images, ignore_errors=True)
     fresh.rename(images)
-    return _image(images, [path.name for path in found])
+    return _image(plan.yocto, images, [path.name for path in found])
+
+
+def _deployed(plan: Plan, yocto: YoctoPlan, build: Path) -> Iterator[Path]:
+    """The board's artefacts, and what describes them.
+
+    Raises:
+        InternalError: an artefact is missing.
+    """
+    names = {"image": image_name(plan), "machine": yocto.machine, "deploy": yocto.deploy}
+    for pattern in yocto.artefacts:
+        wanted = f"{{deploy}}/images/{{machine}}/{pattern}".format_map(names)
+        paths = _newest(build, wanted)
+        if not paths:
+            raise InternalError(
+                f"the build made no {Path(wanted).name}",
+                place=shown((build / wanted).parent),
+                hint="See the artefacts of the board's YAML.",
+            )
+        yield from paths
+    for pattern in DESCRIBED:
+        yield from _newest(build, pattern.format_map(names))
+
+
+def _newest(build: Path, pattern: str) -> list[Path]:
+    """The files of this pattern, the newest of a name first.
+
+    A file, or its folder, has the time of its making in its name, and a link without it.
+    """
+    paths = sorted(build.glob(pattern), reverse=True)
+    links = [path for path in paths if path.is_symlink() or path.parent.is_symlink()]
+    return links[::-1] or paths  # no links: an absolute one points into a container
 
 
 def image(plan: Plan, folder: Path) -> Image:
@@ -76,19 +120,20 @@ def image(plan: Plan, folder: Path) -> Image:
         raise UserError(
             f"no {patterns[0]} there", place=shown(images), hint="Run `edgeimg build` first."
         )
-    return _image(images, list(dict.fromkeys(found)))
+    return _image(plan.yocto, images, list(dict.fromkeys(found)))
 
 
-def _image(images: Path, names: list[str]) -> Image:
+def _image(yocto: YoctoPlan, images: Path, names: list[str]) -> Image:
     main = images / next((one for one in names if not one.endswith(".bmap")), names[0])
     return Image(
         disk=main,
         compressed=main,
-        kernel=None,
+        kernel=images / yocto.kernel if yocto.kernel else None,
         initrd=None,
         root=None,
-        cmdline="",
-        shown=tuple((_what(name), images / name) for name in names),
+        cmdline=yocto.cmdline,
+        firmware=False,
+        shown=tuple((_what(yocto, name), images / name) for name in names),
     )
 
 
@@ -99,8 +144,10 @@ def _take(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _what(name: str) -> str:
-    return "list of packages" if name.endswith(".manifest") else "artefact"
+def _what(yocto: YoctoPlan, name: str) -> str:
+    if name == yocto.kernel:
+        return "kernel"
+    return next((what for end, what in KINDS.items() if name.endswith(end)), "artefact")
 
 
 def _sha256(path: Path) -> str:

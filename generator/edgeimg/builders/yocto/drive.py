@@ -8,10 +8,12 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from edgeimg.builders.image import Image, plain_environment
+from edgeimg.builders.yocto import container as containers
 from edgeimg.builders.yocto.artefacts import collect
 from edgeimg.builders.yocto.events import EventLog, last_lines
 from edgeimg.cache import Cache
@@ -28,6 +30,9 @@ KAS = (sys.executable, "-m", "kas")
 RM_WORK_GIB = 37.0
 # What a task may need when all run at once; a compiler of C++ takes the most.
 MEMORY_PER_TASK_GIB = 2
+# Microseconds of each second in which some process waits for memory: from a tenth of the time on,
+# BitBake begins no further task. There is none for the CPU, of which all tasks may take all.
+PRESSURE_MAX_MEMORY = 100_000
 
 # What a failure of kas is for its user: pattern of a line, message, hint.
 KNOWN = (
@@ -57,6 +62,11 @@ KNOWN = (
         "See its repository in kas/.",
     ),
     (
+        re.compile(r"TMPDIR has changed location"),
+        "build/tmp was made with --container, or without it, and now it is the other way",
+        "Build as then, or remove build/tmp.",
+    ),
+    (
         re.compile(r"No space left on device"),
         "the disk is full",
         "Make room; the next run goes on from here.",
@@ -64,8 +74,13 @@ KNOWN = (
 )
 
 
-def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
+def build(
+    plan: Plan, folder: Path, *, offline: bool, report: Report, container: bool = False
+) -> Image:
     """Runs kas in the emitted project.
+
+    Args:
+        container: in a container, by docker or podman.
 
     Raises:
         UserError: what cannot work, before BitBake starts.
@@ -73,21 +88,25 @@ def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
     """
     folder = folder.resolve()
     assert plan.yocto is not None
-    check_machine(folder, disk=True, rm_work=plan.yocto.rm_work)
-    _kas(plan, folder, ["build", "kas.yml", "--"], offline=offline, report=report)
+    check_machine(folder, disk=True, rm_work=plan.yocto.rm_work, container=container)
+    words = ["build", "kas.yml", "--"]
+    _kas(plan, folder, words, offline=offline, report=report, container=container)
     report(Step(name="images"))
     return collect(plan, folder)
 
 
-def dry_run(plan: Plan, folder: Path, *, offline: bool, report: Report) -> None:
+def dry_run(
+    plan: Plan, folder: Path, *, offline: bool, report: Report, container: bool = False
+) -> None:
     """Everything up to the list of tasks: all layers are parsed, every dependency is found.
 
     Raises:
         UserError, InternalError: as for `build`.
     """
     folder = folder.resolve()
-    check_machine(folder)
-    _kas(plan, folder, ["build", "kas.yml", "--", "-g"], offline=offline, report=report)
+    check_machine(folder, container=container)
+    words = ["build", "kas.yml", "--", "-g"]
+    _kas(plan, folder, words, offline=offline, report=report, container=container)
 
 
 def shell(folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -105,7 +124,9 @@ def command(folder: Path) -> str:
     return f"cd {shown(folder)} && kas build kas.yml"
 
 
-def check_machine(folder: Path, *, disk: bool = False, rm_work: bool = False) -> None:
+def check_machine(
+    folder: Path, *, disk: bool = False, rm_work: bool = False, container: bool = False
+) -> None:
     """What BitBake would stop at, hours later or in many lines.
 
     Raises:
@@ -116,7 +137,7 @@ def check_machine(folder: Path, *, disk: bool = False, rm_work: bool = False) ->
             "BitBake does not run as root",
             hint="Build as an ordinary user; `edgeimg generate` runs as anybody.",
         )
-    if not has_locale(YOCTO_LOCALE):
+    if not container and not has_locale(YOCTO_LOCALE):
         raise UserError(
             f"BitBake needs the locale {YOCTO_LOCALE}, and this machine has none",
             hint=f"On Debian: echo '{YOCTO_LOCALE} UTF-8' >> /etc/locale.gen && locale-gen.",
@@ -134,16 +155,25 @@ def check_machine(folder: Path, *, disk: bool = False, rm_work: bool = False) ->
         )
 
 
-def _kas(plan: Plan, folder: Path, words: list[str], *, offline: bool, report: Report) -> None:
+def _kas(
+    plan: Plan, folder: Path, words: list[str], *, offline: bool, report: Report, container: bool
+) -> None:
     """Runs kas and follows BitBake's events.
 
     Raises:
         EdgeimgError: it failed.
     """
+    assert plan.yocto is not None
+    environment = _environment(offline=offline)
+    kas: Sequence[str] = KAS
+    if container:
+        environment |= containers.taken()
+        kas = containers.command(plan.yocto, environment)
     log = folder / "build" / "edgeimg.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     events = EventLog(path=folder / "build" / "events.log", report=report)
     events.path.unlink(missing_ok=True)
+    event_log = containers.inside(events.path, folder) if container else events.path
     said: list[str] = []
     _note_changes(plan, report)
     report(Step(name="layers"))
@@ -156,9 +186,9 @@ def _kas(plan: Plan, folder: Path, words: list[str], *, offline: bool, report: R
             report(Log(line=line))
 
         done = run(
-            [*KAS, *words, "--write-log", events.path],
+            [*kas, *words, "--write-log", event_log],
             cwd=folder,
-            env=_environment(offline=offline),
+            env=environment,
             check=False,
             on_line=on_line,
             on_tick=events.read,
@@ -166,7 +196,7 @@ def _kas(plan: Plan, folder: Path, words: list[str], *, offline: bool, report: R
         )
     events.read()
     if done.status != 0:
-        raise _failure(events, said, shown(log))
+        raise _failure(events, said, shown(log), folder)
 
 
 def _note_changes(plan: Plan, report: Report) -> None:
@@ -226,7 +256,6 @@ TAKEN = (
     "BB_NO_NETWORK",
     "BB_PRESSURE_MAX_CPU",
     "BB_PRESSURE_MAX_IO",
-    "BB_PRESSURE_MAX_MEMORY",
     "GITCONFIG_FILE",
     "KAS_CLONE_DEPTH",
     "KAS_PREMIRRORS",
@@ -248,6 +277,7 @@ def _environment(*, offline: bool) -> dict[str, str]:
         "KAS_REPO_REF_DIR": str(cache.folder("yocto-repositories")),
         "BB_NUMBER_THREADS": str(tasks),
         "PARALLEL_MAKE": f"-j{tasks}",
+        "BB_PRESSURE_MAX_MEMORY": str(PRESSURE_MAX_MEMORY),
     }
     named = {name: value for name, value in os.environ.items() if name in {*ours, *TAKEN}}
     if offline:
@@ -255,12 +285,13 @@ def _environment(*, offline: bool) -> dict[str, str]:
     return {**plain_environment(), **ours, **named}
 
 
-def _failure(events: EventLog, said: list[str], log: str) -> EdgeimgError:
+def _failure(events: EventLog, said: list[str], log: str, folder: Path) -> EdgeimgError:
     """Why it failed; the last lines are the error's note."""
     if events.failed:
         first = events.failed[0]
-        lines = last_lines(first.log) if first.log else said[-30:]
-        where = shown(first.log) if first.log else log
+        its_log = containers.outside(first.log, folder) if first.log else None
+        lines = last_lines(its_log) if its_log else said[-30:]
+        where = shown(its_log) if its_log else log
         problem: EdgeimgError = InternalError(
             f"the build failed: {first.recipe}, {first.task}", hint=f"Its log: {where}."
         )
