@@ -60,7 +60,7 @@ def bench(
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Measure latency and memory of models: p50, p90, p99, load, first inference."""
+    """Measure latency and memory of models. p50, p90, p99, load, first inference."""
     from edgeimg.guest.bench import bench_device
 
     wanted = _settings(threads, kernels)

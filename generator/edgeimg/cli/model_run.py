@@ -37,7 +37,7 @@ def run(
     ] = "default",
     output: options.Output = Format.text,
 ) -> None:
-    """Run a model on this machine; JSON lines as edge-infer writes them."""
+    """Run a model on this machine. JSON lines as edge-infer writes them."""
     from edgeimg.cache import Cache
     from edgeimg.catalog.search import Catalog
     from edgeimg.plan.models import plan_model

@@ -130,7 +130,7 @@ def verify(
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Build, boot in QEMU, run the model, compare with golden outputs; or on a device."""
+    """Build, boot in QEMU, and judge the model's answers. With --target, those of a device."""
     from edgeimg.builders.image import check_limits, holding
     from edgeimg.cache import Cache
     from edgeimg.guest.device import open_device

@@ -21,7 +21,6 @@ from edgeimg.catalog.types import (
 )
 from edgeimg.errors import UserError
 from edgeimg.manifest.base import Config
-from edgeimg.manifest.board import Board
 from edgeimg.plan.coherence import Candidate, Fact, Need
 from edgeimg.plan.plan import DebianRuntime, PlannedRuntime, WheelRequest
 from edgeimg.plan.target import Target
@@ -83,7 +82,7 @@ def runtime_candidates(
     if builder == "buildroot" and runtime.buildroot is not None and not found:
         found += _from_source(entry, runtime.buildroot, architecture, version)
     if not found:
-        raise _nowhere(runtime, target.board, version, place)
+        raise _nowhere(runtime, target, version, place)
     return tuple(found)
 
 
@@ -196,12 +195,13 @@ def _known(runtime: Runtime) -> str:
     return f"Versions of the catalogue: {', '.join(dict.fromkeys(versions))}."
 
 
-def _nowhere(runtime: Runtime, board: Board, version: str | None, place: str) -> UserError:
+def _nowhere(runtime: Runtime, target: Target, version: str | None, place: str) -> UserError:
     what = f"{runtime.name} {version}" if version else runtime.name
     return UserError(
-        f"{what} is not to be had for {board.architecture} ({board.name})",
+        f"{what} is not to be had for {target.board.architecture} ({target.board.name}) "
+        f"with {target.builder}",
         place=place,
-        hint=_known(runtime),
+        hint=f"{_known(runtime)} `edgeimg compat --board {target.board.name}` shows who has which.",
     )
 
 
