@@ -195,7 +195,7 @@ def _in_guest(
 
     plan = resolved(how.chosen)
     check_bootable(plan)
-    qemu = plan.board.qemu
+    qemu = plan.board.machine
     if qemu is None:
         raise UserError(f"the board {plan.board.name} has no QEMU machine", place="--where guest")
     lacking = {one.kernels for one in settings} - set(plan.runtime.kernel_modes)

@@ -92,7 +92,7 @@ def run(
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     check_bootable(plan)
-    qemu = plan.board.qemu
+    qemu = plan.board.machine
     if qemu is None:
         raise UserError(f"the board {plan.board.name} has no QEMU machine")
     if not sys.stdin.isatty():
