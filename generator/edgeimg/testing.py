@@ -217,7 +217,7 @@ class Guest:
                 place=str(self._project.chosen.source.path),
                 hint="Add the feature ssh; `golden` and `guest.verdict()` work without.",
             )
-        qemu = self.plan.board.qemu
+        qemu = self.plan.board.machine
         if qemu is None:
             raise UserError(
                 f"the board {self.plan.board.name} has no QEMU machine",

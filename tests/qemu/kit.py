@@ -120,7 +120,7 @@ def booted(
     more: Sequence[str] = (),
 ) -> Iterator[Guest]:
     """The image, running. With `disk`, a copy of it, what the guest writes is kept there."""
-    qemu = load(data_root() / "boards/qemu-arm64.yaml", Board).qemu
+    qemu = load(data_root() / "boards/qemu-arm64.yaml", Board).machine
     assert qemu is not None
     images = project / "build/images"
     config = (project / "config.mk").read_text()

@@ -60,7 +60,7 @@ def bench(
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Measure latency and memory of models: p50, p90, p99, load, first inference."""
+    """Measure latency and memory of models. p50, p90, p99, load, first inference."""
     from edgeimg.guest.bench import bench_device
 
     wanted = _settings(threads, kernels)
@@ -195,7 +195,7 @@ def _in_guest(
 
     plan = resolved(how.chosen)
     check_bootable(plan)
-    qemu = plan.board.qemu
+    qemu = plan.board.machine
     if qemu is None:
         raise UserError(f"the board {plan.board.name} has no QEMU machine", place="--where guest")
     lacking = {one.kernels for one in settings} - set(plan.runtime.kernel_modes)

@@ -46,7 +46,7 @@ Machines = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     bsp = typer.Typer(
-        help="Read a vendor's BSP: its machines as boards, and what would clash.",
+        help="Read a vendor's BSP. Its machines as boards, and what would clash.",
         rich_markup_mode=None,
     )
     bsp.command("import")(import_)
@@ -68,7 +68,7 @@ def import_(
     buildroot: options.Buildroot = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Write a board's YAML for each machine of a BSP; nothing is guessed."""
+    """Write a board's YAML for each machine of a BSP. Nothing is guessed."""
     from edgeimg.bsp.external import is_external
     from edgeimg.bsp.find import find
     from edgeimg.bsp.imports import facts, import_boards
@@ -156,7 +156,7 @@ def check(
     core: Core = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Say what would clash between a BSP's layers and the layer that the product emits."""
+    """Say what in a BSP would clash with the product's layer."""
     from edgeimg.bsp.check import check as clashes
     from edgeimg.bsp.find import find
     from edgeimg.bsp.read import read

@@ -89,7 +89,7 @@ def generate(
     ] = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Emit the project: complete, readable, and buildable without edgeimg."""
+    """Emit the project. It is complete, readable, and built without edgeimg."""
     from edgeimg.builders import BUILDERS
     from edgeimg.builders.image import holding
     from edgeimg.manifest.load import shown

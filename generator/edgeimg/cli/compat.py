@@ -49,7 +49,7 @@ def compat(
     html: Html = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Show what goes together: board, builder, series, runtime, accelerator; and why not."""
+    """Show what goes together, and why not. Board, builder, series, runtime, accelerator."""
     from edgeimg.plan.compat import matrix
 
     catalog, own = _catalog(file)

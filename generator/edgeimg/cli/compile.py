@@ -49,7 +49,7 @@ def compile(
     ] = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Compile the product's models for its accelerator, and show where each operator runs."""
+    """Compile models for the product's accelerator. Shows where each operator runs."""
     from edgeimg.cache import Cache
     from edgeimg.plan.compiling import plan_compiling
 

@@ -75,7 +75,7 @@ def deploy(
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Put the product's models onto a running device: checked, tried, kept or taken back."""
+    """Put the product's models onto a running device. Checked, tried, kept or taken back."""
     from edgeimg.deploy.send import roll_back, send
     from edgeimg.guest.ssh import parse_target
 

@@ -28,7 +28,7 @@ def status(
     target: Annotated[str, DEVICE],
     output: options.Output = Format.text,
 ) -> None:
-    """Show how a device is: its models' services, latency, temperature, memory, disk, image."""
+    """Show how a device is. Its models' services, latency, temperature, memory, disk, image."""
     from edgeimg.guest.device import open_device
     from edgeimg.guest.status import ask_status
 
@@ -117,7 +117,7 @@ def logs(
     ] = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Show what the models' services have said: their answers and their errors."""
+    """Show what the models' services said. Their answers and their errors."""
     from edgeimg.guest.device import open_device
     from edgeimg.guest.logs import follow_logs, last_logs
 

@@ -101,7 +101,7 @@ def flash(
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Write the image to a card and verify it, or flash the board over USB."""
+    """Write the image to a card, or over USB. A card is read back and compared."""
     from edgeimg.cli.flash_card import to_card
     from edgeimg.cli.flash_usb import over_usb
     from edgeimg.manifest.select import FILE_NAME, find_product

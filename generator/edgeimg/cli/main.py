@@ -107,13 +107,17 @@ def _shown_error(error: Exception) -> EdgeimgError:
     if isinstance(error, EdgeimgError):
         return error
     if isinstance(error, OSError):
+        if isinstance(error, FileNotFoundError) and error.filename is None:  # of getcwd
+            return UserError("the folder that this runs in is gone", hint="Change to another.")
         text = error.strerror or str(error)
         place = error.filename or ("the output" if error.errno == errno.ENOSPC else "")
         return UserError(f"{text[:1].lower()}{text[1:]}", place=str(place))
     if isinstance(error, UnicodeEncodeError):
         return UserError("the terminal's encoding cannot show this", hint="Set LANG=C.UTF-8.")
     if hasattr(error, "format_message"):  # the parser's
-        return UserError(str(error.format_message()), hint="Try `edgeimg --help`.")
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "edgeimg"
+        return UserError(str(error.format_message()), hint=f"Try `{command} --help`.")
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     hint = "This is a defect of edgeimg. Run it again with `edgeimg --debug` and report it."
     return InternalError(text, hint=hint)

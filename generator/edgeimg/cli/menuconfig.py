@@ -28,7 +28,7 @@ def menuconfig(
     offline: options.Offline = False,
     buildroot: options.Buildroot = None,
 ) -> None:
-    """Open Buildroot's menu; what is changed there is kept in the product's file."""
+    """Open Buildroot's menu. What is changed there is kept in the product's file."""
     from edgeimg.builders.buildroot import configure, open_menu
     from edgeimg.builders.image import holding
     from edgeimg.manifest.keep import keep_config, yaml_lines

@@ -28,7 +28,7 @@ def coverage(
     ] = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Show which runtimes, and which accelerator, have a model's operators."""
+    """Show what has a model's operators. Runtimes, and the accelerator that is asked for."""
     from edgeimg.cache import Cache
     from edgeimg.catalog.operators import OperatorLists
     from edgeimg.catalog.search import Catalog

@@ -37,7 +37,7 @@ def run(
     ] = "default",
     output: options.Output = Format.text,
 ) -> None:
-    """Run a model on this machine; JSON lines as edge-infer writes them."""
+    """Run a model on this machine. JSON lines as edge-infer writes them."""
     from edgeimg.cache import Cache
     from edgeimg.catalog.search import Catalog
     from edgeimg.plan.models import plan_model
@@ -80,7 +80,7 @@ def _frames(
     from edgeimg.prepare.preprocess import frame_of
 
     paths = inputs or [sample.path for sample in model.samples]
-    fed = [frame_of(path.read_bytes(), model.inputs, place=shown(path)) for path in paths]
+    fed = [frame_of(_content(path), model.inputs, place=shown(path)) for path in paths]
     made = host.run(
         model.path,
         model.info.sha256,
@@ -93,3 +93,15 @@ def _frames(
         {"frame": path.name, "outputs": answers(raw, model.outputs)}
         for path, raw in zip(paths, made, strict=True)
     ]
+
+
+def _content(path: Path) -> bytes:
+    """A sample; pipes may give one too, a device would never end."""
+    from edgeimg.manifest.load import shown
+    from edgeimg.plan.models import MAX_SAMPLE_BYTES
+
+    with path.open("rb") as stream:
+        content = stream.read(MAX_SAMPLE_BYTES + 1)
+    if len(content) > MAX_SAMPLE_BYTES:
+        raise UserError("is larger than 64 MiB", place=shown(path), hint="Use a small one.")
+    return content

@@ -40,7 +40,7 @@ def check(
     settings: options.Settings = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Check the manifests and that everything fits; fetch and write nothing."""
+    """Check that everything fits. Nothing is fetched or written."""
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     models = ", ".join(one.name for one in plan.models)
@@ -72,7 +72,7 @@ def show(
     settings: options.Settings = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Show every decision: board, runtime, models, features, packages."""
+    """Show every decision. Board, runtime, models, features, packages."""
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     summary = _summary(plan)
@@ -178,7 +178,7 @@ def lock(
     settings: options.Settings = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Write the lock anew: exact packages and wheels, by hash; the newest commits of layers."""
+    """Write the lock anew. Exact packages and wheels, by hash; the newest commits of layers."""
     from edgeimg.prepare.inputs import renew_lock
 
     chosen = options.selection(file, board, model, builder, settings)

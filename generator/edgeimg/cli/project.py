@@ -117,7 +117,7 @@ def doctor(
     ] = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Say what is missing on this machine, and the command that installs it."""
+    """Say what is missing on this machine. And the command that installs it."""
     from edgeimg.cache import Cache
     from edgeimg.host import check_machine, check_tools, read_tools
     from edgeimg.resources import data
@@ -169,7 +169,7 @@ def cache(
     ] = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Show what the cache holds, and remove what is old, or one kind of it."""
+    """Show what the cache holds. Remove what is old, or one kind of it."""
     from edgeimg.cache import Cache
 
     store = Cache()

@@ -54,7 +54,7 @@ def quantize(
     ] = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Quantize a float model to int8; compare size, latency and accuracy; write a manifest."""
+    """Quantize a float model to int8. Compare size, latency and accuracy; write a manifest."""
     from edgeimg.cache import Cache
     from edgeimg.catalog.search import Catalog
     from edgeimg.manifest.load import shown

@@ -109,7 +109,7 @@ def run(
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     check_bootable(plan, boot)
-    qemu = plan.board.qemu
+    qemu = plan.board.machine
     if qemu is None:
         raise UserError(f"the board {plan.board.name} has no QEMU machine")
     if not sys.stdin.isatty():
@@ -147,7 +147,7 @@ def verify(
     verbose: options.Verbose = False,
     output: options.Output = Format.text,
 ) -> None:
-    """Build, boot in QEMU, run the model, compare with golden outputs; or on a device."""
+    """Build, boot in QEMU, and judge the model's answers. With --target, those of a device."""
     from edgeimg.builders.image import check_limits, holding
     from edgeimg.cache import Cache
     from edgeimg.guest.device import open_device

@@ -85,7 +85,9 @@ class Qemu(Manifest):
     """The QEMU machine that stands for the board."""
 
     program: Word = Field(description="QEMU's program, such as `qemu-system-aarch64`.")
-    args: tuple[Text, ...] = Field(description="Machine, CPU and memory arguments.")
+    args: tuple[Text, ...] = Field(
+        description="Machine and CPU arguments; the memory is `memory_mib`."
+    )
     disk: tuple[Text, ...] = Field(description="Arguments that attach the drive with id `disk`.")
     flash: QemuFlash | None = Field(
         default=None, description="The flash that `boot.disk` names `{flash}`."
@@ -354,3 +356,12 @@ class Board(Manifest):
             known = ", ".join(type(self.builders).model_fields)
             raise ValueError(f"default_builder: no builder '{self.default_builder}' ({known})")
         return self
+
+    @property
+    def machine(self) -> Qemu | None:
+        """`qemu` with the board's memory, so that `check` speaks of the machine that is started."""
+        if self.qemu is None:
+            return None
+        # QEMU takes the last -m.
+        args = (*self.qemu.args, "-m", str(self.memory_mib))
+        return self.qemu.model_copy(update={"args": args})

@@ -237,7 +237,7 @@ class _Checker:
         if path is None:
             return ()
         try:
-            text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+            text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
         except (UnicodeDecodeError, OSError):
             self.fail(location, f"{name} is not UTF-8 text")
             return ()

@@ -59,12 +59,13 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
     entry = _collect(errors, lambda: _board(catalog, board_path, product.board))
     board = entry.value if entry else None
+    architecture = _collect(errors, lambda: _architecture(catalog, entry)) if entry else None
     models = plan_models(product, source, catalog, cache_dir, errors)
     builder = product.builder or (board.default_builder if board else "debian")
     features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
     app = _app(product, base, source, errors)
-    if errors or entry is None or board is None or features is None:
+    if errors or not entry or not board or not architecture or features is None:
         raise UserErrors(errors)
     serves = _builder(product, source, board, board_path, builder)
     _storage(product, source, board, board_path, serves)
@@ -91,7 +92,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         summary=product.summary,
         manifests=_manifests(source, board_path, models),
         board=board,
-        architecture=_architecture(catalog, board, board_path),
+        architecture=architecture,
         builder=builder,
         glibc=made.glibc,
         runtime=runtime,
@@ -337,12 +338,13 @@ def _storage(
         )
 
 
-def _architecture(catalog: Catalog, board: Board, board_path: Path) -> Architecture:
+def _architecture(catalog: Catalog, entry: Entry[Board]) -> Architecture:
+    board = entry.value
     known = load(catalog.file("catalog/architectures.yaml"), Architectures).architectures
     if board.architecture not in known:
         raise UserError(
             f"architecture: no '{board.architecture}'",
-            place=shown(board_path),
+            place=entry.source.place(("architecture",)),
             hint=did_you_mean(board.architecture, list(known)),
         )
     return known[board.architecture]

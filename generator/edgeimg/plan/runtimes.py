@@ -206,9 +206,10 @@ def _nowhere(runtime: Runtime, target: Target, version: str | None, place: str) 
         there = target.facts.get(runtime.yocto.library.part)
         hint = f"{target.who} has {there.version}." if there else hint
     return UserError(
-        f"{what} is not to be had for {target.board.architecture} ({target.board.name})",
+        f"{what} is not to be had for {target.board.architecture} ({target.board.name}) "
+        f"with {target.builder}",
         place=place,
-        hint=hint,
+        hint=f"{hint} `edgeimg compat --board {target.board.name}` shows who has which.",
     )
 
 

@@ -192,7 +192,9 @@ def _decode_with_pillow(data: bytes, reduction: Callable[[Size], int] = lambda _
                 return _pillow_samples(picture)
     except (BrokenPictureError, InternalError):
         raise
-    # Pillow raises whatever its parsers stumble over: struct.error, SyntaxError, OSError ...
+    except OSError as problem:  # Pillow's own words
+        raise BrokenPictureError(str(problem)) from problem
+    # What its parsers stumble over: struct.error, SyntaxError ...
     except Exception as problem:
         raise BrokenPictureError(f"{type(problem).__name__}: {problem}") from problem
 

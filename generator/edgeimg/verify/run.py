@@ -42,7 +42,7 @@ def verify_guest(
     Raises:
         UserError: the board has no QEMU machine, or QEMU cannot be started.
     """
-    qemu = plan.board.qemu
+    qemu = plan.board.machine
     if qemu is None:
         raise UserError(
             f"the board {plan.board.name} has no QEMU machine",
