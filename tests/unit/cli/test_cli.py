@@ -256,7 +256,8 @@ def test_a_full_disk_under_the_answer_is_one_line(tmp_path: Path) -> None:
         (("build", "--dry-run"), "the builder debian has no dry run"),
         (("shell",), "the builder debian has no shell"),
         (("menuconfig",), "the builder debian has no menu"),
-        (("verify", "--builder", "yocto"), "an image of yocto is not booted"),
+        (("build", "--container"), "the builder debian runs in no container"),
+        (("verify", "--builder", "yocto", "--boot", "disk"), "without a boot chain"),
     ],
 )
 def test_what_a_builder_does_not_do_is_said_first(

@@ -12,7 +12,7 @@ mmdebstrap --quiet --mode=root --variant=extract --architectures=arm64 \
 	--include=base-files,base-passwd,bash,busybox-static,coreutils,dash,dbus,findutils,gawk,grep \
 	--include=kmod,libc-bin,libjpeg62-turbo,libpng16-16t64,libstdc++6,linux-image-cloud-arm64 \
 	--include=login,mount,passwd,procps,sed,systemd,systemd-sysv,tar,udev,util-linux \
-	trixie "$root" http://deb.debian.org/debian >&2
+	trixie "$root" >&2
 for package in "$@"; do
 	dpkg-deb -x "$package" "$root"
 done
