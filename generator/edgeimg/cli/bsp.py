@@ -105,7 +105,7 @@ def import_(
         columns = ["board", "state", "architecture", "cpu", "console", "kernel", "to fill in"]
         table("", columns, rows)
         written = sum(one.state == "written" for one in done)
-        kept = sum(one.state == "kept" for one in done)
+        kept = sum(one.state in ("kept", "same") for one in done)
         counts = f"{written} written, {kept} kept as they were, {len(failed)} failed"
         print(f"{plain(shown(out))}: {counts}")
         first = next((one.path for one in done if one.path), None)
