@@ -55,6 +55,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def import_(
+    context: typer.Context,
     paths: Paths,
     out: Annotated[
         Path, typer.Option("--out", help="Folder that the boards are written to.")
@@ -78,7 +79,9 @@ def import_(
     catalog = Catalog()
     known = facts(catalog)
     with Drawer(output) as drawer:
-        if any(is_external(one) for one in paths):
+        external = any(is_external(one) for one in paths)
+        _check_options(context, external=external)
+        if external:
             done = _external(catalog, known, paths, out, machine or (), force, drawer)
             notes: list[str] = []
         else:
@@ -102,7 +105,7 @@ def import_(
         columns = ["board", "state", "architecture", "cpu", "console", "kernel", "to fill in"]
         table("", columns, rows)
         written = sum(one.state == "written" for one in done)
-        kept = sum(one.state == "kept" for one in done)
+        kept = sum(one.state in ("kept", "same") for one in done)
         counts = f"{written} written, {kept} kept as they were, {len(failed)} failed"
         print(f"{plain(shown(out))}: {counts}")
         first = next((one.path for one in done if one.path), None)
@@ -111,6 +114,21 @@ def import_(
     drawer.result({"boards": [one.to_json() for one in done], "notes": notes})
     if failed:
         raise typer.Exit(1)
+
+
+def _check_options(context: typer.Context, *, external: bool) -> None:
+    """What says nothing of this kind of BSP is not passed over.
+
+    Raises:
+        UserError: an option is for the other kind.
+    """
+    kind = "an external tree of Buildroot" if external else "a BSP of Yocto's"
+    for name in ("bitbake", "core") if external else ("buildroot",):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":  # the environment may say it to all
+            raise UserError(
+                f"says nothing of {kind}, which PATH is", place=f"--{name}", hint="Leave it out."
+            )
 
 
 def _external(

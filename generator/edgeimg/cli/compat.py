@@ -129,13 +129,11 @@ def _overview(cells: Sequence[Cell]) -> None:
             if RANK.index(one.verdict) < RANK.index(known.verdict):
                 best[one.accelerator] = one
         text = ", ".join(f"{name}: {_word(one)}" for name, one in best.items() if name)
-        drawn.append([board, builder, flavour, *(on_cpu.get(one, "-") for one in runtimes), text])
-    table(
-        "",
-        ["board", "builder", "series", *(f"{one}, CPU" for one in runtimes), "accelerators"],
-        drawn,
-    )
-    print("\nA version: that is taken. not yet: nothing speaks against it, but nothing builds it.")
+        where = f"{builder} {flavour}".strip()
+        drawn.append([board, where, *(on_cpu.get(one, "-") for one in runtimes), text])
+    table("", ["board", "builder", *runtimes, "accelerators"], drawn)
+    print("\nBelow a runtime: on the CPU.")
+    print("A version: that is taken. not yet: nothing speaks against it, but nothing builds it.")
     print("Why: edgeimg compat --board NAME")
 
 

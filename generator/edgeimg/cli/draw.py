@@ -8,15 +8,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import zip_longest
 from types import TracebackType
 from typing import IO, Any
 
 from edgeimg.errors import EdgeimgError, UserErrors
 from edgeimg.events import Event, Log, Progress, Step
+
+PIPE_WIDTH = 120
+# Columns that are made smaller break longer words only, such as paths.
+NARROW = 100
+LONGEST_WORD, LONGEST_WORD_NARROW = 60, 24
 
 
 class Format(StrEnum):
@@ -135,27 +143,74 @@ class Drawer:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on standard output: drawn on a terminal, aligned plain text in a pipe."""
+    """A table on standard output: drawn on a terminal, aligned plain text in a pipe.
+
+    It is as wide as the terminal, in a pipe as COLUMNS says or 120: long cells get more lines.
+    """
     # Lines of a cell are meant, of anybody's text they do no harm there.
     rows = [["\n".join(map(plain, cell.split("\n"))) for cell in row] for row in rows]
-    if is_terminal(sys.stdout):
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        drawn = Table(title=title or None, title_justify="left", title_style="bold")
-        for column in columns:
-            drawn.add_column(column, overflow="fold")
-        for row in rows:
-            drawn.add_row(*(Text(cell, style=_cell_style(cell)) for cell in row))
-        Console().print(drawn)
+    drawn = is_terminal(sys.stdout)
+    room = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+    borders = 3 * len(columns) + 1
+    widths = _widths([columns, *rows], room - borders if drawn else room - 2 * (len(columns) - 1))
+    if drawn and sum(widths) + borders <= room:
+        _draw_table(title, columns, rows, widths)
         return
-    widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
+    if drawn:  # the room of the lines between goes to the words
+        widths = _widths([columns, *rows], room - 2 * (len(columns) - 1))
     if title:
         print(title)
     for row in (columns, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        cells = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for line in zip_longest(*cells, fillvalue=""):
+            padded = (part.ljust(width) for part, width in zip(line, widths, strict=True))
+            print("  ".join(padded).rstrip())
+
+
+def _draw_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title or None, title_justify="left", title_style="bold")
+    for column, width in zip(columns, widths, strict=True):
+        drawn.add_column("\n".join(_wrapped(column, width)), width=width, no_wrap=True)
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        drawn.add_row(
+            *(Text("\n".join(_wrapped(one, width)), style=_cell_style(one)) for one, width in cells)
+        )
+    Console().print(drawn)
+
+
+def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The columns' widths: the widest give way, and none is less than its words need."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(len(line) for cell in one for line in cell.split("\n")) for one in columns]
+    words = [
+        max((len(word) for cell in one for word in cell.split()), default=1) for one in columns
+    ]
+    longest = LONGEST_WORD_NARROW if room < NARROW else LONGEST_WORD
+    least = [min(one, longest) for one in words]
+    while sum(widths) > room:
+        width, at = max((width, at) for at, width in enumerate(widths))
+        if width <= least[at]:
+            able = [at for at, width in enumerate(widths) if width > least[at]]
+            if not able:
+                break
+            at = max(able, key=lambda one: widths[one])
+        widths[at] -= 1
+    return widths
+
+
+def _wrapped(cell: str, width: int) -> list[str]:
+    lines = (
+        textwrap.wrap(line, max(width, 1), break_on_hyphens=False) if len(line) > width else [line]
+        for line in cell.split("\n")
+    )
+    return [part for line in lines for part in line]
 
 
 def _cell_style(cell: str) -> str:

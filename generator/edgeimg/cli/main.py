@@ -96,6 +96,11 @@ def _run() -> int:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
+    except SystemExit as ending:
+        # The parser makes a status 1 of a closed pipe, which is no failure.
+        if isinstance(ending.__context__, BrokenPipeError):
+            raise ending.__context__ from None
+        raise
     if status == INTERRUPTED:
         print("interrupted; the next run goes on from here", file=sys.stderr)
     sys.stdout.flush()

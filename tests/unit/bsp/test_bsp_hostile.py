@@ -16,7 +16,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "eats": ("A := \"${@'x' * (1 << 40)}\"\n", "too much memory"),
     "raises": ('A := "${@1 / 0}"\n', "ZeroDivisionError"),
     "dies": ("A := \"${@__import__('os')._exit(3)}\"\n", "ended the reader"),
-    "exits": ("A := \"${@__import__('sys').exit(3)}\"\n", "3"),
+    "exits": ("A := \"${@__import__('sys').exit(3)}\"\n", "its Python calls sys.exit(3)"),
     "folder": ("require conf/machine\n", "conf/machine"),
 }
 

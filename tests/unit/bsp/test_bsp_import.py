@@ -248,3 +248,19 @@ def test_the_layer_that_it_depends_on_comes_with_it(edgeimg, place) -> None:  # 
     assert list(made["builders"]["yocto"]["repositories"]) == ["meta-base", "meta-top"]
     assert "depends on the layer unheard-of, which is not here" in answer.stderr
     assert "unheard-of, which was not found" in Path("boards/top.yaml").read_text()
+
+
+def test_what_says_nothing_of_this_kind_of_bsp(edgeimg, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    layer(tmp_path / "meta-acme", "acme", {"conf/machine/one.conf": BOARD})
+    external = tmp_path / "external"
+    (external / "configs").mkdir(parents=True)
+    for name, text in (("external.desc", "name: ACME\n"), ("Config.in", ""), ("external.mk", "")):
+        (external / name).write_text(text)
+    for path, option, kind in (
+        (tmp_path / "meta-acme", "--buildroot", "a BSP of Yocto's"),
+        (external, "--core", "an external tree of Buildroot"),
+        (external, "--bitbake", "an external tree of Buildroot"),
+    ):
+        answer = edgeimg("bsp", "import", path, option, tmp_path)
+        assert answer.status == 2
+        assert f"{option}: says nothing of {kind}, which PATH is. Leave it out." in answer.stderr

@@ -1,0 +1,55 @@
+"""Tables of any width, hostile text, and a pipe that is closed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeimg.cli.draw import plain, table
+
+EDGEIMG = [sys.executable, "-m", "edgeimg"]
+
+
+@pytest.mark.parametrize(
+    "words", [("compat",), ("compat", "--board", "imx8mp-evk")], ids=lambda one: one[-1]
+)
+def test_the_matrix_is_readable_on_80_columns(words: tuple[str, ...]) -> None:
+    env = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run([*EDGEIMG, *words], capture_output=True, text=True, check=True, env=env)
+    lines = done.stdout.partition("\n\n")[0].splitlines()
+    assert max(len(line) for line in lines) <= 80
+    where = lines[0].index("builder")
+    assert {line[:where].strip() for line in lines[1:]} >= {"", "imx8mp-evk"}  # never cut in two
+
+
+def test_a_table_in_a_pipe_keeps_paths_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    path = "catalog/accelerators/edgetpu-pcie.yaml:28"
+    table("", ["what", "why"], [["short", "word " * 30 + path], ["x", "two\nlines"]])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 120
+    assert any(path in line for line in lines)
+    assert lines[-2:] == ["x      two", "       lines"]
+
+
+def test_text_of_anybody_stays_in_its_line() -> None:
+    assert plain("a\nerror: b\tc") == "a error: b c"
+    assert plain("\x1b[31mred\x1b[0m \x1b]0;title\x07x\x9b\u202ey") == "red x??y"
+
+
+@pytest.mark.parametrize("words", [("compat", "--output", "json"), ("plan", "-b", "qemu-arm64")])
+def test_a_reader_that_goes_away_is_no_failure(words: tuple[str, ...], tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*EDGEIMG, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 141
+    assert "error" not in said and "Traceback" not in said
