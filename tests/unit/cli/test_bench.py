@@ -36,6 +36,7 @@ def test_without_a_product_or_a_model_it_is_the_example(
     edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     answer = edgeimg("model", "bench", "--iterations", "5")
     assert answer.status == 0, answer.stderr
     assert answer.stdout.splitlines()[3].split()[:3] == ["digits", "default", "1"]
