@@ -61,8 +61,11 @@ def test_the_log_of_a_failed_task_is_where_it_lies_here(trial: Trial) -> None:
 
 
 def test_a_failure_of_the_engine_is_one_line(trial: Trial) -> None:
-    with pytest.raises(InternalError, match=r"^the build failed: "):
+    with pytest.raises(InternalError, match="the build failed: no such image"):
         trial.build(recording="", status=125, says="Error: no such image")
+    says = "docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
+    with pytest.raises(UserError, match="the container engine cannot be reached"):
+        trial.build(recording="", status=125, says=says)
 
 
 @pytest.mark.parametrize("named", ["podman", ""])
@@ -70,4 +73,12 @@ def test_no_engine(trial: Trial, monkeypatch: pytest.MonkeyPatch, named: str) ->
     monkeypatch.setenv("PATH", str(trial.folder))
     monkeypatch.setenv("KAS_CONTAINER_ENGINE", named)
     with pytest.raises(UserError, match=f"no {named or 'docker or podman'} is here"):
+        trial.build()
+
+
+def test_what_kas_container_refuses_is_one_line(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAS_CONTAINER_ENGINE", "sh")  # is here, and runs no containers
+    with pytest.raises(InternalError, match="the build failed: unknown container engine 'sh'"):
         trial.build()

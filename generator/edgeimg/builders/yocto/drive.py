@@ -62,6 +62,11 @@ KNOWN = (
         "See its repository in kas/.",
     ),
     (
+        re.compile(r"[Cc]annot connect to (?:the Docker daemon|Podman)"),
+        "the container engine cannot be reached",
+        "Start it, or build without --container.",
+    ),
+    (
         re.compile(r"TMPDIR has changed location"),
         "build/tmp was made with --container, or without it, and now it is the other way",
         "Build as then, or remove build/tmp.",
@@ -302,7 +307,9 @@ def _failure(events: EventLog, said: list[str], log: str, folder: Path) -> Edgei
             if found := pattern.search(line):
                 return UserError(message.format(*found.groups()), hint=f"{hint} Log: {log}.")
     errors = [one for one in events.errors if one] + [
-        found[1] for line in said if (found := re.search(r"(?:fatal: | ERROR +- )(.*)", line))
+        found[1]
+        for line in said
+        if (found := re.search(r"(?:fatal: | ERROR +- |Error: )(.*)", line))
     ]
     # git's own words say more than that its command failed.
     errors.sort(key=lambda one: one.startswith("Command "))
