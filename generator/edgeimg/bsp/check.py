@@ -262,14 +262,14 @@ def _masks(reading: Reading, ours: Mapping[str, tuple[str, str]], layer: Path) -
 
 
 def _appends(reading: Reading, ours: Mapping[str, tuple[str, str]]) -> Iterator[Finding]:
-    names = {(one.name, one.version) for one in reading.recipes if one.masked is None}
+    files = {_file(one.name, one.version) for one in reading.recipes if one.masked is None}
+    of_ours = {_file(name, version): name for name, (version, _) in ours.items()}
     for append in _theirs(reading, reading.appends):
-        if append.name in ours and _fits(append, ours[append.name][0]):
-            text = f"{shown(append.path)} changes our {append.name}"
+        changed = next((name for file, name in of_ours.items() if _fits(append, file)), None)
+        if changed is not None:
+            text = f"{shown(append.path)} changes our {changed}"
             yield Finding(kind="append", stops=False, text=text)
-        elif reading.core and not any(
-            name == append.name and _fits(append, version) for name, version in names
-        ):
+        elif reading.core and not any(_fits(append, file) for file in files):
             yield Finding(
                 kind="append",
                 stops=True,
@@ -278,5 +278,12 @@ def _appends(reading: Reading, ours: Mapping[str, tuple[str, str]]) -> Iterator[
             )
 
 
-def _fits(append: Recipe, version: str) -> bool:
-    return fnmatch.fnmatchcase(version, append.version.replace("%", "*"))
+def _file(name: str, version: str) -> str:
+    """A recipe's file without its end."""
+    return f"{name}_{version}" if version else name
+
+
+def _fits(append: Recipe, file: str) -> bool:
+    """As BitBake has it: what comes before a `%`, be it in the name, is how the file begins."""
+    begin, percent, _ = _file(append.name, append.version).partition("%")
+    return file.startswith(begin) if percent else file == begin

@@ -23,7 +23,7 @@ from edgeimg.manifest.load import shown
 from edgeimg.process import spawn
 
 CHUNK = 4 << 20
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 FLUSH_BUFFERS = 0x1261  # BLKFLSBUF of linux/fs.h
 SAID = re.compile(r"(?:bmaptool: )?ERROR: (.*)")
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
@@ -111,7 +111,7 @@ def write(image: ImageFile, block_map: BlockMap, device: Path, report: Report) -
 
 
 def _ticks(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Ten times a second until it has ended; its end is seen at once."""
+    """Five times a second until it has ended; its end is seen at once."""
     # Popen's own wait with a time limit sleeps up to 50 ms too long.
     ending = os.pidfd_open(process.pid)
     try:

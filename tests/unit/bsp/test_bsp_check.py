@@ -113,6 +113,7 @@ def test_appends(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
         place / "meta-acme",
         **{
             "recipes-core/busybox/busybox_%.bbappend": "",
+            "recipes-core/busybox/busy%.bbappend": "",
             "recipes-ml/edge-infer/edge-infer_%.bbappend": "",
             "recipes-x/gone/gone_1.%.bbappend": "",
         },
