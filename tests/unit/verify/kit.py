@@ -76,7 +76,7 @@ def toy_plan(folder: Path, qemu: Qemu | None = None) -> Plan:
         Plan,
         SimpleNamespace(
             product="toy",
-            board=SimpleNamespace(name="bench", qemu=qemu),
+            board=SimpleNamespace(name="bench", machine=qemu),
             models=(model,),
             runtime=SimpleNamespace(name="rt", version="1.0", kernel_modes=MODES),
         ),
