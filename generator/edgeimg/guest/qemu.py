@@ -207,15 +207,18 @@ class _Watch:
             return now > self._end_at + POWER_OFF_SECONDS
         silent_for = now - self._alive
         if now > self._time_limit:
-            raise self._hang(f"the guest did not end within {self._time_limit:g} seconds")
+            raise self._hang(
+                f"the guest did not end within {self._time_limit:g} seconds",
+                hint="If it was still at work, give it more with --time-limit.",
+            )
         if silent_for > self._silence_limit:
             raise self._hang(f"the guest hangs: silent for {silent_for:.0f} seconds")
         return False
 
-    def _hang(self, message: str) -> HangError:
+    def _hang(self, message: str, hint: str = "") -> HangError:
         last = self.console.lines[-1] if self.console.lines else None
         where = f", after {last.seconds:.1f} s: {last.text[:160]}" if last else ", without a word"
-        return HangError(message + where, console=self.console.tail())
+        return HangError(message + where, console=self.console.tail(), hint=hint)
 
     def _judge(self, process: subprocess.Popen[bytes]) -> None:
         """Raises when the guest or QEMU ended badly."""
