@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+ANYTHING = "all"
+SPEED = "speed only"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
@@ -27,6 +30,10 @@ class Check:
     state: str
     found: str
     package: str = ""
+
+    def serves(self, words: Collection[str]) -> bool:
+        """Whether it is needed for one of these: a builder, an architecture."""
+        return self.needed_for in (ANYTHING, SPEED) or self.needed_for in words
 
 
 def read_tools(path: Path) -> list[dict[str, Any]]:
@@ -128,7 +135,7 @@ def check_machine(cache: Path) -> list[Check]:
         ),
         Check(
             what="locale",
-            needed_for="all",
+            needed_for=ANYTHING,
             found=encoding,
             state="ok" if encoding == "utf-8" else "missing",
         ),
@@ -144,7 +151,7 @@ def check_machine(cache: Path) -> list[Check]:
             found="",
             state="ok" if has_locale(YOCTO_LOCALE) else "missing",
         ),
-        Check(what="KVM", needed_for="speed only", state="note", found=kvm()),
+        Check(what="KVM", needed_for=SPEED, state="note", found=kvm()),
     ]
 
 

@@ -62,6 +62,7 @@ def options(
         os.environ["EDGEIMG_DEBUG"] = "1"
 
 
+project.add_first_to(app)
 plan.add_to(app)
 compat.add_to(app)
 build.add_to(app)

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from edgeimg.catalog.search import Catalog
 
 
-def add_to(app: typer.Typer) -> None:
+def add_first_to(app: typer.Typer) -> None:
+    """What a newcomer calls first stands first in --help."""
     app.command()(init)
     app.command()(doctor)
+
+
+def add_to(app: typer.Typer) -> None:
     app.command()(schema)
     app.command()(cache)
 
@@ -111,27 +115,36 @@ def _valid_name(word: str) -> str:
 
 
 def doctor(
+    file: options.File = None,
+    board: options.Board = None,
+    builder: options.Builder = None,
     needed: Annotated[
         list[str] | None,
-        typer.Option("--for", help="Only what this needs: debian, arm64, qemu-arm64 ..."),
+        typer.Option("--for", help="What this needs: debian, arm64, flash, test ..., or all."),
     ] = None,
     output: options.Output = Format.text,
 ) -> None:
-    """Say what is missing on this machine. And the command that installs it."""
+    """Say what this machine lacks for the product. And the command that installs it."""
     from edgeimg.cache import Cache
     from edgeimg.host import check_machine, check_tools, read_tools
+    from edgeimg.manifest.select import find_product
     from edgeimg.resources import data
 
     tools = read_tools(data("catalog") / "host.yaml")
-    known = sorted({word for tool in tools for word in tool["for"]})
+    known = {word for tool in tools for word in tool["for"]}
     for word in needed or ():
-        if word not in known:
-            raise UserError(
-                f"nothing is for '{word}'", place="--for", hint=did_you_mean(word, known)
-            )
-    if needed:
-        tools = [tool for tool in tools if set(needed) & set(tool["for"])]
-    checks = [*check_tools(tools), *check_machine(Cache().root)]
+        if word not in known | {"all"}:
+            hint = did_you_mean(word, sorted(known))
+            raise UserError(f"nothing is for '{word}'", place="--for", hint=hint)
+    words = set(needed or ())
+    if not words and (file or board or find_product()):
+        words = _needed(file, board, builder)
+    if not words or "all" in words:
+        words = known
+    checks = [
+        *check_tools([tool for tool in tools if words & set(tool["for"])]),
+        *(check for check in check_machine(Cache().root) if check.serves(words)),
+    ]
     bad = [check for check in checks if check.state in ("missing", "old")]
     missing = sorted({check.package for check in bad if check.package})
     command = f"apt-get install --no-install-recommends {' '.join(missing)}" if missing else ""
@@ -145,6 +158,23 @@ def doctor(
     )
     if bad:
         raise typer.Exit(2)
+
+
+def _needed(file: Path | None, board: str | None, builder: str | None) -> set[str]:
+    """The words of host.yaml that a product is built and booted by."""
+    from edgeimg.catalog.search import Catalog
+    from edgeimg.manifest.board import Board
+    from edgeimg.plan.resolve import catalog_folders
+
+    chosen = options.selection(file, board, None, builder, None)
+    catalog = Catalog(catalog_folders(chosen.product, chosen.source))
+    path = catalog.find("board", chosen.product.board, base=chosen.folder)
+    one = catalog.read(path, Board).value
+    words = {chosen.product.builder or one.default_builder, one.architecture}
+    if one.qemu is not None:
+        words.add(f"qemu-{one.architecture}")
+    print(f"For {one.name} with {', '.join(sorted(words))}; of all: --for all.", file=sys.stderr)
+    return words
 
 
 def schema(
