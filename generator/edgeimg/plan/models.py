@@ -37,6 +37,7 @@ KNOWN_TYPES = {
 FED_BY_IMAGE = ("float32", "int8", "uint8", "int16")
 # Sample names become file names on the device and in archives.
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,120}")
+PICTURES = (b"P2", b"P3", b"P5", b"P6", b"BM", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 MAX_SAMPLE_BYTES = 64 << 20
 MAX_TENSOR_BYTES = (1 << 31) - 1
 
@@ -308,6 +309,13 @@ class _Checker:
                     "A raw sample holds all inputs; for a picture describe the input's `image`.",
                 )
                 continue
+            if any(one.image for one in inputs) and not _looks_like_a_picture(path):
+                self.fail(
+                    ("samples", index, "file"),
+                    f"{path.name[:60]} is not a PNM, BMP, PNG or JPEG picture",
+                    "Convert it.",
+                )
+                continue
             if labels and sample.label is not None and sample.label not in labels:
                 self.fail(
                     ("samples", index, "label"),
@@ -332,6 +340,12 @@ class _Checker:
                 PlannedSample(name=path.name, path=path, sha256=digest, label=sample.label)
             )
         return tuple(sorted(planned, key=_sample_name))
+
+
+def _looks_like_a_picture(path: Path) -> bool:
+    """By its first bytes, as prepare.pictures tells them apart; it is decoded by the build."""
+    with path.open("rb") as file:
+        return file.read(8).startswith(PICTURES)
 
 
 def _sample_name(sample: PlannedSample) -> bytes:
