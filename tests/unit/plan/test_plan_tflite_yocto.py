@@ -84,6 +84,7 @@ def test_each_accelerator_is_where_all_of_it_is(edgeimg: Edgeimg) -> None:
             flavour = cell["flavour"] if cell["builder"] == "yocto" else ""
             found.setdefault(cell["accelerator"], set()).add((cell["builder"], flavour))
     assert found == {
+        "edgetpu-pcie": {("yocto", "scarthgap")},
         "edgetpu-usb": {("yocto", "wrynose"), ("yocto", "scarthgap")},
         "rocket": {("yocto", "wrynose")},
         "teflon": {("buildroot", "")},

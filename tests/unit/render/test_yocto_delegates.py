@@ -25,7 +25,7 @@ from edgeimg.plan.compat import matrix
 from edgeimg.plan.plan import Plan
 
 # One with each of them.
-BOARDS = ("raspberrypi5", "rock-5b")
+BOARDS = ("coral-dev", "raspberrypi5", "rock-5b")
 CASES = sorted(
     (cell.board, cell.flavour, cell.accelerator)
     for cell in matrix(Catalog(), BOARDS, {})
@@ -78,8 +78,8 @@ def test_there_are_some_in_both_series() -> None:
 
 def test_bitbake_has_nothing_to_say(case: Case) -> None:
     assert case.parsed.messages == []
-    assert len(case.parsed.recipes) == len(case.project.recipes) == 4
-    assert [one.skipped for one in case.parsed.recipes.values()] == [""] * 4
+    assert len(case.parsed.recipes) == len(case.project.recipes) >= 4
+    assert not any(one.skipped for one in case.parsed.recipes.values())
 
 
 def test_the_app_is_built_with_the_runtime_of_a_layer(case: Case) -> None:
@@ -116,7 +116,8 @@ def test_what_is_added_to_others_recipes_is_taken_up(case: Case) -> None:
     asked = case.plan.accelerator.entry.yocto
     appends = sorted(case.project.layer.glob("recipes-*/*/*.bbappend"))
     text = (case.project.layer / "conf/layer.conf").read_text()
-    assert bool(appends) == bool(asked.recipe) == ("bbappend" in text)
+    own = asked.recipe and sorted(case.project.layer.glob(f"recipes-*/{asked.recipe}/*.bb"))
+    assert bool(appends) == bool(asked.recipe and not own) == ("bbappend" in text)
     for path in appends:
         # A build that has the layer and does not ask for it stays as it was.
         (line,) = [one for one in path.read_text().splitlines() if not one.startswith("#")]
