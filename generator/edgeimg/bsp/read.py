@@ -239,7 +239,9 @@ def read(
             return answers.reading()
         at = answers.begun
         if not apart or at is None:
-            raise UserError(f"BitBake cannot read these layers: {ended}", hint=_hint(bitbake))
+            few = "Name those machines that you want with --machine."
+            hint = few if answers.stack else _hint(bitbake)
+            raise UserError(f"BitBake cannot read these layers: {ended}", hint=hint)
         answers.layers[at] = {
             "path": at,
             "problem": f"ended the reader: {ended}",
