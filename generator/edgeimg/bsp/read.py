@@ -1,6 +1,6 @@
 """Reads layers and machines with BitBake's parser, which runs as a program of its own.
 
-BitBake is GPL-2.0-only: it is never imported here. `read_child.py` is started with the BitBake
+BitBake is GPL-2.0-only: it is never imported here. `child/` is started with the BitBake
 that the user names, that lies with the BSP, or that the package `bitbake-setup` holds (extra
 `bsp`). Layers may hold Python, and BitBake runs it: reading a layer trusts it as building does.
 """
@@ -24,11 +24,11 @@ from edgeimg.events import Progress, Report
 from edgeimg.manifest.load import shown
 from edgeimg.process import run
 
-CHILD = Path(__file__).with_name("read_child.py")
-SECONDS = 20  # for one machine
+CHILD = (sys.executable, "-P", "-m", "edgeimg.bsp.child")
+SECONDS = 20  # for one step of reading a machine
 PATIENCE = 600.0  # seconds for all
 MEMORY_MIB = 2048
-# How often a machine may end the reader before the others are given up.
+# How often a layer that is read apart may end the reader before the others are given up.
 DEATHS = 5
 # What is asked of a machine.
 WORDS = (
@@ -224,6 +224,7 @@ def read(
         "layers": None if layers is None else [str(one) for one in layers],
         "local": local,
         "own": None if own is None else [str(one) for one in own],
+        "machines": None if machines is None else list(machines),
         "recipes": list(hints),
         "words": WORDS,
         "preferred": preferred,
@@ -232,32 +233,25 @@ def read(
         "apart": apart,
     }
     answers = _Answers(report)
-    left = None if machines is None else list(machines)
     for _ in range(DEATHS):
-        ended = _ask({**request, "machines": left}, build, answers)
+        ended = _ask(request, build, answers)
         if answers.ended:
             return answers.reading()
         at = answers.begun
-        if at is None:
-            raise UserError(f"BitBake cannot read these layers: {ended}", hint=_hint(bitbake))
-        problem = f"ended the reader: {ended}"
-        if apart:
-            answers.layers[at] = {
-                "path": at,
-                "problem": problem,
-                "collections": (),
-                "corenames": (),
-            }
-            request["layers"] = [one for one in request["layers"] if one not in answers.layers]
-            continue
-        answers.machines[at] = {"name": at, "problem": problem}
-        left = [one for one in answers.stack["wanted"] if one not in answers.machines]
+        if not apart or at is None:
+            few = "Name those machines that you want with --machine."
+            hint = few if answers.stack else _hint(bitbake)
+            raise UserError(f"BitBake cannot read these layers: {ended}", hint=hint)
+        answers.layers[at] = {
+            "path": at,
+            "problem": f"ended the reader: {ended}",
+            "collections": (),
+            "corenames": (),
+        }
+        request["layers"] = [one for one in request["layers"] if one not in answers.layers]
     raise UserError(
-        f"{DEATHS} {'layers' if apart else 'machines'} have ended the reader, the last one is "
-        f"{at}: {ended}",
-        hint="Put those that you want in a folder of their own."
-        if apart
-        else "Name those that you want with --machine.",
+        f"{DEATHS} layers have ended the reader, the last one is {at}: {ended}",
+        hint="Put those that you want in a folder of their own.",
     )
 
 
@@ -267,7 +261,7 @@ def _hint(bitbake: Path) -> str:
 
 def _ask(request: dict[str, Any], build: Path | None, answers: _Answers) -> str:
     """Runs the reader once; what ended it."""
-    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    env = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     env |= {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     seconds = PATIENCE
     answers.begun, answers.ended = None, False
@@ -275,7 +269,7 @@ def _ask(request: dict[str, Any], build: Path | None, answers: _Answers) -> str:
         text = json.dumps({**request, "build": str((build or Path(scratch)).resolve())})
         try:
             done = run(
-                [sys.executable, "-I", CHILD],
+                CHILD,
                 env=env,
                 cwd=Path(scratch),
                 input=text,
