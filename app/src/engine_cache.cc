@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include "file.h"
 #include "log.h"
@@ -18,7 +21,9 @@ namespace {
 // The first line of the file; the checksum of what follows is the second.
 constexpr std::string_view kMagic = "edge-infer engine 1\n";
 constexpr size_t kHeader = kMagic.size() + 64 + 1;
-constexpr size_t kMaxEngine = size_t{1} << 34;
+// 16 GiB, where memory is counted with more than 32 bits.
+constexpr auto kMaxEngine = static_cast<size_t>(
+    std::min<uint64_t>(uint64_t{1} << 34, std::numeric_limits<size_t>::max() / 2));
 
 Bytes AsBytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
