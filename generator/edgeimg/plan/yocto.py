@@ -88,7 +88,7 @@ def plan_yocto(
     needed = (*catalog.layers, *runtime.yocto.layers, *added.layers)
     # Another product on the board does without these.
     of_product = set(needed).difference(catalog.layers, serves.layers)
-    wanted = (*needed, *serves.layers)
+    wanted = (*catalog.layers, *serves.layers, *needed)  # in the order of the files in kas/
     repositories, collections = _repositories(chosen, catalog, series, wanted)
     features_own = (one.yocto.recipe for one in features)
     recipes = [*RECIPES, runtime.yocto.recipe, added.recipe, *features_own]
