@@ -245,6 +245,8 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "board": plan.board.name,
         "summary_of_board": plan.board.summary,
         "image": image_name(plan),
+        # Beside it lies the file with the time of its making, which a pattern would name too.
+        "image_link": f"{image_name(plan)}-{yocto.machine}.rootfs",
         "machine": yocto.machine,
         "series": yocto.series,
         "release": yocto.release,
