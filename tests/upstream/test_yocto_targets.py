@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.render.bitbake_stub.kit import Project, accelerated, boards, emit
+from tests.unit.render.bitbake_stub.kit import Project, accelerated, asks, boards, emit
 from tests.upstream.yocto.kit import WORK, Checkouts, build_folder, findings, give_away
 
 from edgeimg.builders.yocto.render import image_name
@@ -28,10 +28,10 @@ def test_everything_of_an_accelerator_is_found(
 ) -> None:
     if (board, yocto.series) not in boards():
         pytest.skip(f"{yocto.series} does not serve {board}")
-    keys = {"board": board, "accelerator": accelerator, "models": [model]}
     folder = WORK / yocto.series / "projects" / f"{board}-{accelerator}"
+    keys = asks(folder, accelerator, model)
     try:
-        project = emit(folder, session_cache, **keys, yocto={"series": yocto.series})
+        project = emit(folder, session_cache, board=board, **keys, yocto={"series": yocto.series})
     except UserErrors as error:
         pytest.skip(str(error))
     _resolve(yocto, project)

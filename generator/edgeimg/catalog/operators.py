@@ -74,6 +74,9 @@ class AcceleratorOperators(Manifest):
         default=None, description="The custom operator that a compiled model consists of."
     )
     types: tuple[Word, ...] = Field(description="Element types that tensors may have.")
+    per_channel: bool = Field(
+        default=True, description="Whether weights may have a scale for each channel."
+    )
     batch: int | None = Field(
         default=None, description="The largest product of the sizes before a tensor's last three."
     )

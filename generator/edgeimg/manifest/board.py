@@ -202,7 +202,7 @@ class YoctoBoot(Manifest):
     kernel: Artefact = Field(description="The kernel, one more artefact, such as `Image`.")
     kernel_args: tuple[Word, ...] = Field(description="Kernel command line, but for `console=`.")
     args: tuple[Text, ...] | None = Field(
-        default=None, description="Machine, CPU and memory arguments; absent: the board's."
+        default=None, description="Machine and CPU arguments; absent: the board's."
     )
     disk: tuple[Text, ...] = Field(description="Arguments that attach the drive with id `disk`.")
     serial_bus: Word = Field(description="The device that carries virtio serial ports.")

@@ -101,7 +101,8 @@ def count_others(values: Any, zero: int) -> int:
 class Operator:
     """One operator of a graph, with the keys of the tensors it reads and makes.
 
-    `activations` are the (type, shape) of those that are not constants.
+    `activations` are the (type, shape) of those that are not constants; `per_channel` is whether
+    a constant has more than one scale.
     """
 
     name: str
@@ -110,13 +111,14 @@ class Operator:
     reads: tuple[Hashable, ...]
     makes: tuple[Hashable, ...]
     activations: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    per_channel: bool = False
 
 
 def count_operators(operators: Iterable[Operator]) -> tuple[OperatorUse, ...]:
     """The operators by name, version and what they work on, sorted."""
-    found: dict[tuple[str, int, tuple[str, ...], bool, int], tuple[int, int]] = {}
+    found: dict[tuple[str, int, tuple[str, ...], bool, int, bool], tuple[int, int]] = {}
     for operator in operators:
-        key = (operator.name, operator.version, *_worked_on(operator))
+        key = (operator.name, operator.version, *_worked_on(operator), operator.per_channel)
         count, macs = found.get(key, (0, 0))
         found[key] = (count + 1, macs + operator.macs)
     return tuple(
@@ -128,8 +130,11 @@ def count_operators(operators: Iterable[Operator]) -> tuple[OperatorUse, ...]:
             types=types,
             fixed=fixed,
             batch=batch,
+            per_channel=per_channel,
         )
-        for (name, version, types, fixed, batch), (count, macs) in sorted(found.items())
+        for (name, version, types, fixed, batch, per_channel), (count, macs) in sorted(
+            found.items()
+        )
     )
 
 

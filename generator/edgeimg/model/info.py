@@ -56,6 +56,8 @@ class OperatorUse:
         types: element types of what they read and make, constants aside; sorted.
         fixed: whether all of these sizes are known; the first one, the batch, may be open.
         batch: the largest product of the sizes before a tensor's last three; an open one is 1.
+        per_channel: whether a constant of theirs has a scale for each channel, as far as the
+            format says so beside the tensor (TFLite).
     """
 
     name: str
@@ -65,6 +67,7 @@ class OperatorUse:
     types: tuple[str, ...] = ()
     fixed: bool = True
     batch: int = 1
+    per_channel: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -244,6 +244,10 @@ class Reader:
                         for each in (*reads, *makes)
                         if not tensors[each].constant
                     ),
+                    per_channel=any(
+                        tensors[each].constant and _scale_count(tensors[each].table) > 1
+                        for each in reads
+                    ),
                 )
             )
         return found

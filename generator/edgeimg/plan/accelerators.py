@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from edgeimg.catalog.accelerators import Accelerator
+from collections.abc import Sequence
+
+from edgeimg.catalog.accelerators import Accelerator, AcceleratorRelease
 from edgeimg.catalog.search import Catalog, Entry
-from edgeimg.errors import UserError
+from edgeimg.errors import UserError, UserErrors
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import Source
 from edgeimg.manifest.product import Product
+from edgeimg.plan.plan import PlannedAccelerator, PlannedModel
 
 
 def find_accelerator(catalog: Catalog, name: str, board: Board, place: str) -> Entry[Accelerator]:
@@ -61,3 +64,31 @@ def check_licenses(product: Product, source: Source, entry: Accelerator) -> None
             place=source.place(("accelerator", "name")),
             hint=f"Read it; then write `accept_licenses: [{missing[0]}]`.",
         )
+
+
+def wants_compiled(entry: Accelerator, release: AcceleratorRelease | None) -> bool:
+    """Whether a model goes into the image in no other form than compiled for it."""
+    return bool(release and release.compiler) or bool(entry.precompiled and entry.delegate)
+
+
+def check_files(accelerator: PlannedAccelerator, models: Sequence[PlannedModel]) -> None:
+    """Raises UserErrors for models that must be compiled, and can be by nobody."""
+    release = accelerator.release
+    if (release and release.compiler) or not wants_compiled(accelerator.entry, release):
+        return
+    missing = [
+        no_compiled(accelerator.name, str(model.manifest))
+        for model in models
+        if all(one.accelerator != accelerator.name for one in model.compiled)
+    ]
+    if missing:
+        raise UserErrors(missing)
+
+
+def no_compiled(accelerator: str, place: str) -> UserError:
+    """A model for an accelerator, without a compiler and without a compiled file."""
+    return UserError(
+        f"no compiler for {accelerator} runs here, and the model's manifest gives no file",
+        place=place,
+        hint=f"Compile it with the vendor's tools and write `compiled: {{{accelerator}: FILE}}`.",
+    )

@@ -72,6 +72,10 @@ class _Asked:
             found = coverage(info, self.lists, wish.runtime or "", release, wish.accelerator)
             if found.fatal:
                 return f"model {name}: {found.fatal[0]}"
+            if found.placeable == 0:
+                row = next(one for one in found.rows if one.stays)
+                why = f"{row.use.name}: {row.accelerator}"
+                return f"model {name}: nothing of it can go to {wish.accelerator} ({why})"
         return ""
 
 

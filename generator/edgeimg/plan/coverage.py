@@ -16,6 +16,7 @@ from edgeimg.catalog.search import Entry
 from edgeimg.model.info import ModelInfo, OperatorUse
 
 SELECT = "Flex"  # what TensorFlow's own operators begin with, in a TFLite file
+UNLISTED = "it is not in the list"  # which is not complete: it may go to the accelerator or not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,11 @@ class Covered:
     accelerator: str | None = None
     note: str = ""
 
+    @property
+    def stays(self) -> bool:
+        """It runs on the CPU for sure."""
+        return bool(self.accelerator) and self.accelerator != UNLISTED
+
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
@@ -66,7 +72,8 @@ class Coverage:
         gaps: what is missing; the fatal ones first.
         reference: whether each operator has a reference kernel, as far as is known.
         placeable: percent of the MACs that may go to the accelerator, at most; None when no
-            accelerator is asked for or not all is known of it.
+            accelerator is asked for or nothing is known of it. What is not in a list that is not
+            complete may go.
     """
 
     known: bool
@@ -142,7 +149,7 @@ def coverage(
         rows=tuple(rows),
         gaps=tuple(sorted(dict.fromkeys(gaps), key=lambda gap: not gap.fatal)),
         reference=reference,
-        placeable=_placeable(rows) if target and target.value.complete else None,
+        placeable=_placeable(rows) if target else None,
     )
 
 
@@ -219,7 +226,7 @@ def _compiled_gap(
         operator=use.name,
         why=f"was compiled for {names}, and {_name(listed)} alone cannot run it",
         place=listed.place(),
-        hint=f"Give the model as it was before, or `accelerator: {entry.accelerators[0]}`.",
+        hint=f"Give the model as it was before, and this file as its `compiled` for {names}.",
     )
 
 
@@ -266,7 +273,7 @@ def _placing(
         return f"it takes {entry.format} models", ""
     rule = entry.operators.get(use.name)
     if rule is None:
-        return "it has none" if entry.complete else "it is not in the list", ""
+        return "it has none" if entry.complete else UNLISTED, ""
     return _broken_rule(use, entry, rule), rule.note
 
 
@@ -275,6 +282,8 @@ def _broken_rule(use: OperatorUse, entry: AcceleratorOperators, rule: Rule) -> s
     wrong = [kind for kind in use.types if kind not in allowed]
     if wrong:
         return f"{', '.join(wrong)}: it takes {', '.join(allowed)}"
+    if use.per_channel and not entry.per_channel:
+        return "a scale for each channel: it takes one for all"
     if not use.fixed:
         return "a size that is not fixed"
     if entry.batch is not None and use.batch > entry.batch:
@@ -287,7 +296,7 @@ def _placeable(rows: list[Covered]) -> float:
     total = sum(row.use.macs for row in rows)
     weights = [row.use.macs if total else row.use.count for row in rows]
     whole = sum(weights)
-    may = sum(w for row, w in zip(rows, weights, strict=True) if not row.accelerator)
+    may = sum(w for row, w in zip(rows, weights, strict=True) if not row.stays)
     return 100.0 * may / whole if whole else 100.0
 
 

@@ -70,7 +70,7 @@ def fit_operators(
 def _short_placement(found: Coverage, wanted: float) -> str:
     if found.placeable is None or found.placeable >= wanted:
         return ""
-    stay = [f"{row.use.name} ({row.accelerator})" for row in found.rows if row.accelerator]
+    stay = [f"{row.use.name} ({row.accelerator})" for row in found.rows if row.stays]
     first = ", ".join(stay[:3]) + (f" and {len(stay) - 3} more" if len(stay) > 3 else "")
     return f"{floor(found.placeable)}% of its MACs at most, and not {first}, can go to"
 

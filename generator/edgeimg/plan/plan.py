@@ -274,7 +274,8 @@ class YoctoPlan:
         all_series: all that the layer is for.
         machine: MACHINE.
         repositories: name -> repository; BitBake and oe-core come first.
-        base, own: of these, those of every build, and the product's.
+        base, own: of these, those of every build, and those of the product, its runtime and its
+            accelerator.
         needed: and those that our layer cannot do without.
         depends: collections that our layer depends on.
         recipes: our recipes, path in the layer -> folder.

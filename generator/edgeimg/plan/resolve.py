@@ -20,6 +20,7 @@ from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported, YoctoBoard
 from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Product
+from edgeimg.plan.accelerators import check_files
 from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_buildroot
 from edgeimg.plan.choice import choose
 from edgeimg.plan.chosen import Chosen
@@ -86,6 +87,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     if isinstance(serves, YoctoBoard) and serves.boot and board.qemu:
         board = board.model_copy(update={"qemu": serves.boot.over(board.qemu)})
     runtime, notes = fit_operators(chosen, models, made.runtime)
+    if made.accelerator is not None:
+        check_files(made.accelerator, models)
     notes += fit_memory(chosen, models, runtime)
     return Plan(
         product=product.name,

@@ -158,12 +158,27 @@ def _runtimes(
         except UserError as error:
             refusal = refusal or error
     if not found:
-        raise refusal or UserError(
-            f"no runtime executes all of {', '.join(sorted(wish.formats))}",
-            place=place,
-            hint="One runtime serves all models of a product: make two products.",
-        )
+        raise refusal or _no_runtime(catalog, wish, through, place)
     return tuple(found)
+
+
+def _no_runtime(catalog: Catalog, wish: Wish, through: Sequence[str], place: str) -> UserError:
+    """Why none of those that there are executes the models."""
+    entries = [catalog.entry("runtime", name, Runtime).value for name in through]
+    taken = list(dict.fromkeys(kind for one in entries for kind in one.formats))
+    for kind, model in wish.formats.items():
+        if through and kind not in taken:
+            return UserError(
+                f"accelerator {wish.accelerator} is reached through {' or '.join(through)}, "
+                f"which executes {', '.join(taken)}, and model {model} is {kind}",
+                place=place,
+                hint=f"Give the model as {' or '.join(taken)}, or take the CPU.",
+            )
+    return UserError(
+        f"no runtime executes all of {', '.join(sorted(wish.formats))}",
+        place=place,
+        hint="One runtime serves all models of a product: make two products.",
+    )
 
 
 def _executes(runtime: Runtime, wish: Wish, place: str) -> None:

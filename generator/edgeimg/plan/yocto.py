@@ -86,7 +86,9 @@ def plan_yocto(
     kernel = serves.boot.kernel if serves.boot else None
     artefacts = (*serves.artefacts, *of_series.artefacts, *([kernel] if kernel else ()))
     needed = (*catalog.layers, *runtime.yocto.layers, *added.layers)
-    wanted = (*needed, *serves.layers)
+    # Another product on the board does without these.
+    of_product = set(needed).difference(catalog.layers, serves.layers)
+    wanted = (*catalog.layers, *serves.layers, *needed)  # in the order of the files in kas/
     repositories, collections = _repositories(chosen, catalog, series, wanted)
     features_own = (one.yocto.recipe for one in features)
     recipes = [*RECIPES, runtime.yocto.recipe, added.recipe, *features_own]
@@ -99,7 +101,7 @@ def plan_yocto(
         machine=_machine(chosen, serves),
         repositories=repositories,
         base=("bitbake", *_with_layers(catalog, catalog.layers)),
-        own=tuple(product.yocto.layers),
+        own=(*_with_layers(catalog, of_product), *product.yocto.layers),
         needed=_with_layers(catalog, needed),
         depends=tuple(dict.fromkeys(collections[one] for one in needed)),
         recipes=_recipes(chosen.catalog, [one for one in recipes if one]),

@@ -18,6 +18,7 @@ from edgeimg.catalog.accelerators import AcceleratorCompiler
 from edgeimg.errors import UserError
 from edgeimg.events import Report, Step
 from edgeimg.model.look import look_at
+from edgeimg.plan.accelerators import no_compiled, wants_compiled
 from edgeimg.plan.compiling import Compiling
 from edgeimg.plan.plan import Plan, PlannedModel
 from edgeimg.prepare.compilers import Job, load
@@ -75,8 +76,7 @@ def compile_models(plan: Plan, cache: Cache, report: Report) -> dict[str, Compil
         min_placement=plan.accelerator.min_placement,
         models=plan.models,
     )
-    # Where a delegate takes nothing but compiled files, there must be one.
-    always = bool(release and release.compiler) or bool(entry.precompiled and entry.delegate)
+    always = wants_compiled(entry, release)
     found = {}
     for model in plan.models:
         if not always and all(one.accelerator != entry.name for one in model.compiled):
@@ -119,12 +119,7 @@ def compile_model(model: PlannedModel, asked: Compiling, cache: Cache, report: R
             hint=f"See what it takes: `edgeimg model coverage FILE --accelerator {entry.name}`.",
         )
     if compiler is None:
-        raise UserError(
-            f"no compiler for {entry.name} runs here, and the model's manifest gives no file",
-            place=str(model.manifest),
-            hint="Compile it with the vendor's tools and write "
-            f"`compiled: {{{entry.name}: FILE}}`.",
-        )
+        raise no_compiled(entry.name, str(model.manifest))
     return _compile(model, asked, compiler, cache, report)
 
 

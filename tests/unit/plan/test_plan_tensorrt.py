@@ -50,7 +50,10 @@ def test_either_word_asks_for_both(edgeimg: Edgeimg, wish: str, series: str, ver
     [
         (["runtime=tensorrt", "board=qemu-arm64"], "needs cuda, and qemu-arm64 offers nothing"),
         (["accelerator=cuda", "runtime=onnxruntime"], "reached through tensorrt, not onnxruntime"),
-        (["accelerator=cuda", "models=[digits]"], "no runtime executes all of tflite"),
+        (
+            ["accelerator=cuda", "models=[digits]"],
+            "is reached through tensorrt, which executes onnx, and model digits is tflite",
+        ),
         (["accelerator=cuda", "runtime_version=10.3.0"], "tensorrt 10.3.0 is not to be had"),
         (
             ["accelerator=cuda", "provides={tensorrt-core: '11.0'}"],

@@ -18,6 +18,7 @@ VERSIONS = {
     series: one["provides"]["libtensorflow-lite"]["version"]
     for series, one in CATALOG["series"].items()
 }
+MACHINE_AND_PRODUCT = ("machine.yml", "product.yml")
 PRODUCT = """\
 version: 1
 name: demo
@@ -114,6 +115,27 @@ def test_each_accelerator_is_where_all_of_it_is(edgeimg: Edgeimg) -> None:
             ["accelerator=edgetpu-usb", "runtime=litert"],
             "edgetpu-usb is reached through tflite, not litert",
         ),
+        (
+            ["accelerator=edgetpu-usb"],
+            "digits.yaml: no compiler for edgetpu-usb runs here, and the model's manifest gives",
+        ),
+        (
+            ["accelerator=edgetpu-usb", "models=[digits-float]"],
+            "0% of its MACs at most, and not AVERAGE_POOL_2D (float32: it takes int8, uint8)",
+        ),
+        (
+            ["board=rock-5b", "accelerator=rocket", "models=[digits-float]"],
+            "and not CONV_2D (float32: it takes int8, uint8), can go to rocket, and 100% are",
+        ),
+        (
+            ["board=rock-5b", "accelerator=rocket"],
+            "and not CONV_2D (a scale for each channel: it takes one for all), can go to rocket",
+        ),
+        (
+            ["board=rock-5b", "accelerator=rocket", "models=[digits-onnx]"],
+            "is reached through tflite, which executes tflite, and model digits-onnx is onnx. "
+            "Give the model as tflite, or take the CPU.",
+        ),
         (["runtime=tflite", "runtime_version=2.11.0"], "raspberrypi5 on wrynose has 2.21.0."),
         (
             ["runtime=tflite", "provides={libtensorflow-lite: '2.30'}"],
@@ -134,3 +156,20 @@ def test_another_builder_that_has_not_all_of_it_is_no_way_out(edgeimg: Edgeimg) 
     answer = edgeimg("check", *_words(settings))
     assert answer.status == 2
     assert "Buildroot" not in answer.stderr
+
+
+def test_a_layer_of_the_runtime_is_not_the_machines(edgeimg: Edgeimg) -> None:
+    """kas/machine.yml serves other products on the board, too."""
+    assert edgeimg("generate", "--set", "runtime=tflite", "--project", "out").status == 0
+    machine, product = (Path("out/kas", name).read_text() for name in MACHINE_AND_PRODUCT)
+    assert "meta-raspberrypi:" in machine
+    assert "meta-tensorflow-lite:" not in machine
+    assert "meta-tensorflow-lite:" in product
+
+
+def test_compat_does_not_offer_what_takes_nothing_of_the_model(edgeimg: Edgeimg) -> None:
+    words = ["--board", "rock-5b", "--model", "digits", "--output", "json"]
+    cells = json.loads(edgeimg("compat", *words).stdout)["cells"]
+    found = [one for one in cells if (one["accelerator"], one["flavour"]) == ("rocket", "wrynose")]
+    assert [one["verdict"] for one in found] == ["no"]
+    assert "nothing of it can go to rocket (CONV_2D: a scale for each" in found[0]["reason"]

@@ -14,6 +14,7 @@ import pytest
 from tests.unit.render.bitbake_stub.kit import (
     Parsed,
     Project,
+    asks,
     build_folder,
     emit,
     parse,
@@ -53,7 +54,7 @@ def cases(
             folder / "-".join(case),
             session_cache,
             board=case[0],
-            accelerator=case[2],
+            **asks(folder / "-".join(case), case[2]),
             yocto={"series": case[1]},
         )
         for case in CASES

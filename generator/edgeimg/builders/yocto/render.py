@@ -204,12 +204,14 @@ def _add_overlay(tree: Tree, plan: Plan) -> bool:
 
 
 def _summaries(yocto: YoctoPlan) -> dict[str, str]:
-    """What each recipe says of itself."""
+    """What each recipe says of itself, and an append in its first line."""
     found: dict[str, str] = {}
     for folder in yocto.recipes.values():
         for recipe in sorted(folder.glob("*.bb")):
             said = re.search(r'^SUMMARY = "(.*)"$', recipe.read_text("utf-8"), re.MULTILINE)
             found[recipe.stem.split("_")[0]] = said[1] if said else ""
+        for append in sorted(folder.glob("*.bbappend")):
+            found[append.name] = append.read_text("utf-8").splitlines()[0].removeprefix("# ")
     return found
 
 
@@ -243,6 +245,8 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "board": plan.board.name,
         "summary_of_board": plan.board.summary,
         "image": image_name(plan),
+        # Beside it lies the file with the time of its making, which a pattern would name too.
+        "image_link": f"{image_name(plan)}-{yocto.machine}.rootfs",
         "machine": yocto.machine,
         "series": yocto.series,
         "release": yocto.release,

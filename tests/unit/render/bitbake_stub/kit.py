@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from tests.locks import fake_lock
+from tests.unit.plan.test_plan_compiled import DIGITS, MANIFEST, edgetpu
 
 from edgeimg.builders import BUILDERS
 from edgeimg.cache import Cache
@@ -22,6 +23,7 @@ from edgeimg.catalog.search import Catalog
 from edgeimg.catalog.types import Runtime
 from edgeimg.manifest.board import Board, YoctoBoard, YoctoBoardSeries
 from edgeimg.manifest.select import select
+from edgeimg.plan.accelerators import wants_compiled
 from edgeimg.plan.plan import Plan
 from edgeimg.plan.resolve import resolve
 from edgeimg.prepare.golden import make_goldens
@@ -63,6 +65,22 @@ def accelerated() -> list[tuple[str, str, str]]:
             if one.needs in catalog.load("board", board, Board)[1].offers:
                 found.append((board, name, models[runtime.formats[0]]))
     return found
+
+
+def asks(folder: Path, accelerator: str, model: str = "digits") -> dict[str, Any]:
+    """The keys of a product in that folder which ask for an accelerator, whatever it takes of it.
+
+    Where it takes compiled files only, the model comes with one.
+    """
+    if wants_compiled(Catalog().load("accelerator", accelerator, Accelerator)[1], None):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(DIGITS / "digits_int8.tflite", folder / "model.tflite")
+        (folder / "made.tflite").write_bytes(edgetpu())
+        (folder / "sample.bin").write_bytes(bytes(64))
+        text = MANIFEST.format(accelerator=accelerator, file="made.tflite")
+        (folder / "mine.yaml").write_text(text)
+        model = "./mine.yaml"
+    return {"accelerator": {"name": accelerator, "min_placement": 0}, "models": [model]}
 
 
 @dataclass(frozen=True, kw_only=True)
