@@ -35,6 +35,8 @@ MATRIX = (
 BUILDROOT_MATRIX = (
     ("qemu-arm64", "digits", "buildroot.toolchain=debian"),
     ("qemu-x86-64", "digits", "buildroot.toolchain=debian"),
+    ("qemu-arm64", "digits-onnx", "buildroot.toolchain=debian"),
+    ("qemu-arm", "digits", "buildroot.toolchain=debian"),
 )
 CHECKED = "boots, golden checked"
 
