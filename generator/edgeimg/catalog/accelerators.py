@@ -66,6 +66,9 @@ class AcceleratorCompiler(Manifest):
     module: Name = Field(description="A module of `edgeimg.prepare.compilers`.")
     requirements: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._<>=!~,-]+$")], ...]
     options: tuple[Word, ...] = Field(default=(), description="Handed to it before the model.")
+    python: Annotated[str, StringConstraints(pattern=r"^[0-9.<>=!~,]+$")] | None = Field(
+        default=None, description="Versions of Python that it installs on, such as `<3.13`."
+    )
     installed_mib: int | None = Field(
         default=None,
         gt=0,

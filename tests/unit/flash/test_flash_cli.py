@@ -145,8 +145,12 @@ def test_a_partition(edgeimg: Edgeimg, image: Path, tmp_path: Path) -> None:
         file.write(file_system(tmp_path).read_bytes())
     with loop(backing) as device:
         part = Path(f"{device}p1")
-        # Not every kernel reads the partitions of a loop device; each can be told of one.
-        subprocess.run(["addpart", device, "1", "2048", "20480"], check=True)
+        table = b"label: dos\nstart=2048, size=20480\n"
+        subprocess.run(
+            ["sfdisk", "--quiet", "--no-reread", "--wipe", "never", device], input=table, check=True
+        )
+        # Not every kernel reads the partitions of a loop device; each can be told of them.
+        subprocess.run(["partx", "--add", device], check=True)
         try:
             if not part.exists():
                 pytest.skip("no node is made for a partition here")
@@ -157,7 +161,7 @@ def test_a_partition(edgeimg: Edgeimg, image: Path, tmp_path: Path) -> None:
                 words = ("--device", device, "--yes", "--not-removable", device)
                 assert f"is mounted at {tmp_path}/mnt" in refusal(edgeimg, image, *words)
         finally:
-            subprocess.run(["delpart", device, "1"], check=True)
+            subprocess.run(["partx", "--delete", device], check=True)
 
 
 def test_what_is_too_small_or_read_only(edgeimg: Edgeimg, image: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import sys
 from collections.abc import Callable
@@ -430,7 +431,18 @@ def test_a_board_without_such_an_accelerator_is_refused(edgeimg: Edgeimg) -> Non
     assert "no compiler for hailo8l runs here" in told.stderr
 
 
+def test_a_python_that_the_compiler_does_not_know(
+    edgeimg: Edgeimg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(platform, "python_version", lambda: "3.13.5")
+    told = edgeimg("model", "compile", "--board", "imx93-evk", "--model", "digits")
+    assert told.status == 2
+    assert "Vela installs on Python <3.13, and this is 3.13.5. Install edgeimg with" in told.stderr
+
+
 @pytest.mark.network
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="its numpy has no wheel for 3.13")
 def test_vela_from_the_index_places_int8_and_not_float(
     edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
