@@ -7,14 +7,11 @@ name the target. What the product asks of the placement is no part of it.
 from __future__ import annotations
 
 import hashlib
-import platform
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from packaging.specifiers import SpecifierSet
 
 from edgeimg.cache import Cache, canonical_json
 from edgeimg.catalog.accelerators import AcceleratorCompiler
@@ -188,14 +185,6 @@ def _make(
             hint="Name the model as it was before as `file` in the manifest; this one as "
             f"`compiled: {{{entry.name}: FILE}}`.",
         )
-    here = platform.python_version()
-    if compiler.python is not None and here not in SpecifierSet(compiler.python):
-        raise UserError(
-            f"{module.NAME} installs on Python {compiler.python}, and this is {here}",
-            place=asked.place,
-            hint="Install edgeimg with such a Python, or compile the model elsewhere and name the "
-            f"file: `compiled: {{{entry.name}: FILE}}`.",
-        )
     python = tool_python(
         module.NAME,
         compiler.requirements,
@@ -203,6 +192,7 @@ def _make(
         report,
         place=asked.place,
         size_mib=compiler.installed_mib,
+        runs_on=compiler.python,
     )
     words = " ".join(compiler.requirements)
     report(Step(name=f"compile {model.name}", detail=f"for {entry.name} with {words}"))

@@ -7,10 +7,13 @@ firmware, not this program.
 from __future__ import annotations
 
 import hashlib
+import platform
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
 
 from edgeimg.cache import Cache
 from edgeimg.errors import EdgeimgError, UserError
@@ -29,6 +32,7 @@ def tool_python(
     *,
     place: str = "",
     size_mib: int | None = None,
+    runs_on: str | None = None,
 ) -> Path:
     """The Python of an environment that holds the requirements; made when it is not there yet.
 
@@ -37,10 +41,18 @@ def tool_python(
         requirements: as pip takes them, with versions.
         place: where the tool was asked for, for errors.
         size_mib: about what it takes on the disk, to say so before; None says nothing.
+        runs_on: versions of Python that it installs on, as pip writes them; None is any.
 
     Raises:
-        UserError: pip cannot install them.
+        UserError: this is another Python, or pip cannot install them.
     """
+    here = platform.python_version()
+    if runs_on is not None and here not in SpecifierSet(runs_on):
+        raise UserError(
+            f"{name} installs on Python {runs_on}, and this is {here}",
+            place=place,
+            hint="Install edgeimg with such a Python.",
+        )
     words = [f"{sys.version_info[0]}.{sys.version_info[1]}", *requirements]
     key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
     with cache.lock("tools", key):
