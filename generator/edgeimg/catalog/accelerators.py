@@ -132,7 +132,7 @@ class Accelerator(Manifest):
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that a person must have accepted."
     )
-    unsupported: dict[Name, Text] = Field(
+    unsupported: dict[Literal["debian", "buildroot", "yocto"], Text] = Field(
         default_factory=dict, description="By builder that does not serve it: why, and what does."
     )
     buildroot: AcceleratorBuildroot | None = Field(default=None, description="Absent: not served.")

@@ -46,7 +46,7 @@ def refusal(entry: Accelerator, builder: str, place: str) -> UserError | None:
     if not entry.supported:
         return UserError(f"accelerator {entry.name} is not supported: {entry.reason}", place=place)
     if getattr(entry, builder, None) is None:
-        why = entry.unsupported.get(builder, "")
+        why = next((why for name, why in entry.unsupported.items() if name == builder), "")
         return UserError(
             f"accelerator {entry.name} is not to be had with {builder}{why and f': {why}'}",
             place=place,
