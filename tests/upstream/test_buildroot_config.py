@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from tests.catalogue import buildroot_boards
 
+from edgeimg.catalog.architectures import Architecture, Architectures
+from edgeimg.catalog.builders import BuildrootRelease
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Architecture, Architectures, BuildrootRelease, Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import Unsupported
 from edgeimg.manifest.load import load

@@ -11,7 +11,8 @@ from pathlib import Path
 from edgeimg.bsp.origin import Origin
 from edgeimg.bsp.read import Kernel, Layer, Machine, Reading, Recipe
 from edgeimg.catalog.accelerators import Accelerator
-from edgeimg.catalog.types import Architecture, YoctoCatalog
+from edgeimg.catalog.architectures import Architecture
+from edgeimg.catalog.builders import YoctoCatalog
 from edgeimg.manifest.base import NAME_PATTERN
 
 WIDTH = 100

@@ -12,7 +12,7 @@ from edgeimg.bsp.board import FLASH, HEAD, Draft, board_name, one_line, quoted
 from edgeimg.bsp.imports import Imported, put
 from edgeimg.bsp.origin import origin
 from edgeimg.builders.buildroot.kconfig import environment
-from edgeimg.catalog.types import Architecture
+from edgeimg.catalog.architectures import Architecture
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.events import Progress, Report, Step
 from edgeimg.manifest.load import is_file, shown

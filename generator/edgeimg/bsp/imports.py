@@ -13,8 +13,9 @@ from edgeimg.bsp.origin import Origin, origin
 from edgeimg.bsp.read import Machine, Reading, read
 from edgeimg.cache import write_atomic
 from edgeimg.catalog.accelerators import Accelerator
+from edgeimg.catalog.architectures import Architectures
+from edgeimg.catalog.builders import YoctoCatalog
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Architectures, YoctoCatalog
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.events import Report, Step
 from edgeimg.manifest.load import shown

@@ -142,7 +142,7 @@ def _external(
 ) -> list[Imported]:
     from edgeimg.bsp.external import import_external, is_external
     from edgeimg.builders.buildroot.checkout import find_checkout
-    from edgeimg.catalog.types import BuildrootRelease
+    from edgeimg.catalog.builders import BuildrootRelease
     from edgeimg.manifest.load import shown
 
     if len(paths) > 1:

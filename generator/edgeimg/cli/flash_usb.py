@@ -10,14 +10,14 @@ from edgeimg.cli.draw import Drawer, Format
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 
 if TYPE_CHECKING:
-    from edgeimg.catalog.types import Flasher
+    from edgeimg.catalog.flashers import Flasher
     from edgeimg.cli.flash import How, What
     from edgeimg.manifest.board import UsbFlash
 
 
 def over_usb(what: What, how: How) -> None:
     """Checks everything that the tool needs, asks, and runs it."""
-    from edgeimg.catalog.types import Flasher
+    from edgeimg.catalog.flashers import Flasher
     from edgeimg.flash.usb import check_usb, flash_usb
 
     if what.board is None:

@@ -62,7 +62,7 @@ def run(
 
 def _host_of(catalog: Any, name: str | None, model_format: str) -> str:
     """The host interpreter of the runtime, or of the first that reads the format."""
-    from edgeimg.catalog.types import Runtime
+    from edgeimg.catalog.runtimes import Runtime
 
     for each in [name] if name else catalog.names("runtime"):
         _, entry = catalog.load("runtime", each, Runtime, place="--runtime" if name else "")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeimg.catalog.types import WORDS, Flasher
+from edgeimg.catalog.flashers import WORDS, Flasher
 from edgeimg.errors import EdgeimgError, InternalError, Stopped, UserError, UserErrors
 from edgeimg.events import Log, Progress, Report, Step
 from edgeimg.flash.image import content, open_image

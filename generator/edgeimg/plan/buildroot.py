@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edgeimg.catalog.types import BuildrootRelease
+from edgeimg.catalog.builders import BuildrootRelease
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import Config
 from edgeimg.manifest.board import BuildrootBoard

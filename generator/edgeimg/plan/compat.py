@@ -11,8 +11,8 @@ from typing import Literal
 
 from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.operators import OperatorLists
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog, Entry
-from edgeimg.catalog.types import Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import Board
 from edgeimg.model.info import ModelInfo

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgeimg.catalog.types import DebianDistribution, Feature
+from edgeimg.catalog.builders import DebianDistribution
+from edgeimg.catalog.features import Feature
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import DebianBoard
 from edgeimg.plan.chosen import Chosen

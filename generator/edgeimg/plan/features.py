@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from edgeimg.catalog.features import Feature, FeatureOption
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Feature, FeatureOption
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.base import Config
 from edgeimg.manifest.load import Source, is_file, shown, user_path

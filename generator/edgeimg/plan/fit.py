@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import floor
 
 from edgeimg.catalog.operators import OperatorLists
-from edgeimg.catalog.types import Runtime
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.errors import UserError, UserErrors
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.coverage import Coverage, Gap, coverage, others_that_can

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgeimg.catalog.types import Runtime
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.load import shown
 from edgeimg.model.info import ModelInfo

@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeimg.catalog.accelerators import Accelerator, AcceleratorRelease
+from edgeimg.catalog.architectures import Architecture
+from edgeimg.catalog.builders import BuildrootRelease, DebianDistribution, Repository, YoctoSeries
+from edgeimg.catalog.runtimes import RuntimeYocto
 from edgeimg.catalog.search import Shadow
-from edgeimg.catalog.types import (
-    Architecture,
-    BuildrootRelease,
-    DebianDistribution,
-    Repository,
-    RuntimeYocto,
-    YoctoSeries,
-)
 from edgeimg.manifest.base import Config, KernelConfig, YoctoConf
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.model import Camera, ImageInput, Tolerance

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeimg.catalog.runtimes import Quantizer, Runtime
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Quantizer, Runtime
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.load import Source, load, parse, read_source, shown
 from edgeimg.manifest.model import Model, SampleFiles

@@ -7,15 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from edgeimg.catalog.architectures import Architecture, Architectures
+from edgeimg.catalog.builders import BuildrootRelease, DebianDistribution, YoctoCatalog
+from edgeimg.catalog.features import Feature
 from edgeimg.catalog.search import Catalog, Entry, Shadow, same_name
-from edgeimg.catalog.types import (
-    Architecture,
-    Architectures,
-    BuildrootRelease,
-    DebianDistribution,
-    Feature,
-    YoctoCatalog,
-)
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported, YoctoBoard
 from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path

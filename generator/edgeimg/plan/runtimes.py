@@ -9,16 +9,16 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from edgeimg.catalog.search import Entry
-from edgeimg.catalog.types import (
+from edgeimg.catalog.runtimes import (
     Refusal,
     Release,
-    Requirement,
     Runtime,
     RuntimeBuildroot,
     RuntimeDebian,
     RuntimeYocto,
 )
+from edgeimg.catalog.search import Entry
+from edgeimg.catalog.types import Requirement
 from edgeimg.errors import UserError
 from edgeimg.manifest.base import Config
 from edgeimg.plan.coherence import Candidate, Fact, Need

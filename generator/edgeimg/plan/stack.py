@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgeimg.catalog.accelerators import Accelerator, AcceleratorRelease
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog, Entry
-from edgeimg.catalog.types import Runtime
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import Source

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edgeimg.catalog.builders import BuildrootRelease, DebianDistribution, YoctoCatalog
 from edgeimg.catalog.search import Catalog, Entry
-from edgeimg.catalog.types import BuildrootRelease, DebianDistribution, YoctoCatalog
 from edgeimg.manifest.base import Provides
 from edgeimg.manifest.board import Board, Unsupported
 from edgeimg.plan.coherence import Fact

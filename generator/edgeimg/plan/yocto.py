@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgeimg.catalog.accelerators import AcceleratorYocto
+from edgeimg.catalog.builders import YoctoCatalog, YoctoLayer
+from edgeimg.catalog.features import Feature
+from edgeimg.catalog.flashers import WORDS, Flasher
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import WORDS, Feature, Flasher, YoctoCatalog, YoctoLayer
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.manifest.board import Board, Unsupported, YoctoBoard, YoctoBoardSeries

@@ -11,8 +11,8 @@ import yaml
 from tests.locks import fake_lock
 
 from edgeimg.builders import BUILDERS
+from edgeimg.catalog.builders import BuildrootRelease
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import BuildrootRelease
 from edgeimg.manifest.select import select
 from edgeimg.plan.resolve import resolve
 from edgeimg.prepare.inputs import Inputs

@@ -10,7 +10,7 @@ from git import Actor, Repo
 from tests.unit.builders.kit import RELEASE, make_checkout
 
 from edgeimg.builders.buildroot.checkout import find_checkout, release_of
-from edgeimg.catalog.types import BuildrootRelease
+from edgeimg.catalog.builders import BuildrootRelease
 from edgeimg.errors import UserError
 from edgeimg.events import Event, Step
 

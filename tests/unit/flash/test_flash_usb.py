@@ -17,8 +17,8 @@ import pytest
 from tests.conftest import Answer
 from tests.unit.flash.flashkit import make_image, packed
 
+from edgeimg.catalog.flashers import Flasher
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Flasher
 from edgeimg.flash import usb
 from edgeimg.manifest.board import Board
 from edgeimg.resources import data

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from edgeimg.catalog.accelerators import Accelerator
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Runtime
 
 Edgeimg = Callable[..., Any]
 PRODUCT = """\

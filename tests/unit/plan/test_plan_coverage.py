@@ -104,7 +104,8 @@ def test_the_list_is_what_the_installed_onnx_runtime_takes(lists: OperatorLists)
 
 
 def test_every_release_of_the_catalogue_has_a_list(lists: OperatorLists) -> None:
-    from edgeimg.catalog.types import Runtime, YoctoCatalog
+    from edgeimg.catalog.builders import YoctoCatalog
+    from edgeimg.catalog.runtimes import Runtime
 
     catalog = Catalog()
     wanted = set()

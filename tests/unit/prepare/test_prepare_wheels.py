@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edgeimg import process
+from edgeimg.catalog.runtimes import Release, Runtime, WheelPin
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Release, Runtime, WheelPin
 from edgeimg.errors import InternalError, UserError
 from edgeimg.prepare import wheels
 from edgeimg.prepare.wheels import LockedWheel, WheelRequest

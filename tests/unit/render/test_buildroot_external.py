@@ -18,8 +18,8 @@ from tests.catalogue import buildroot_boards
 from tests.locks import fake_lock
 
 from edgeimg.builders import BUILDERS
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Runtime
 from edgeimg.manifest.select import select
 from edgeimg.plan.plan import Plan
 from edgeimg.plan.resolve import resolve

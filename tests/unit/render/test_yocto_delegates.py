@@ -20,8 +20,8 @@ from tests.unit.render.bitbake_stub.kit import (
     parse,
 )
 
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Runtime
 from edgeimg.plan.compat import matrix
 from edgeimg.plan.plan import Plan
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from edgeimg.cache import Cache
-from edgeimg.catalog.types import BuildrootRelease
+from edgeimg.catalog.builders import BuildrootRelease
 from edgeimg.errors import UserError
 from edgeimg.events import Report, Step
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeimg.cache import Cache
-from edgeimg.catalog.types import Quantizer
+from edgeimg.catalog.runtimes import Quantizer
 from edgeimg.errors import InternalError, UserError, UserErrors
 from edgeimg.events import Report, Step
 from edgeimg.manifest.load import shown

@@ -19,8 +19,8 @@ from tests.unit.plan.test_plan_compiled import DIGITS, MANIFEST, edgetpu
 from edgeimg.builders import BUILDERS
 from edgeimg.cache import Cache
 from edgeimg.catalog.accelerators import Accelerator
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog
-from edgeimg.catalog.types import Runtime
 from edgeimg.manifest.board import Board, YoctoBoard, YoctoBoardSeries
 from edgeimg.manifest.select import select
 from edgeimg.plan.accelerators import wants_compiled

@@ -1,0 +1,122 @@
+"""Features, as data: `catalog/features/`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from edgeimg.manifest.base import (
+    Config,
+    InsidePath,
+    Manifest,
+    ModuleName,
+    Name,
+    PackageName,
+    Text,
+    Version,
+    Word,
+    YoctoConf,
+)
+from edgeimg.manifest.product import Option
+
+OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class FeatureOption(Manifest):
+    """An option of a feature."""
+
+    type: Literal["text", "choice", "whole", "flag", "words", "files"] = Field(
+        description="`files`: paths, or lines of text; their content is put in one file."
+    )
+    description: Text
+    default: Option | None = Field(default=None, description="Absent: the option is required.")
+    choices: tuple[str, ...] = Field(default=(), description="Of a `choice`.")
+    pattern: str | None = Field(
+        default=None, description="What a text, each word, or each line of `files` matches."
+    )
+    needed_when: dict[OptionName, Option] = Field(
+        default_factory=dict,
+        description="Other options by name: with these values, this one must not be empty.",
+    )
+    used_when: dict[OptionName, Option] = Field(
+        default_factory=dict,
+        description="Other options by name: without these values, nothing reads this one.",
+    )
+    packages: tuple[PackageName, ...] = Field(
+        default=(), description="For the debian builder, when the option is not its default."
+    )
+    config: Config = Field(
+        default_factory=dict, description="For Buildroot, when the option is not its default."
+    )
+
+    @model_validator(mode="after")
+    def _pattern_compiles(self) -> FeatureOption:
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(f"pattern: not a regular expression: {error}") from None
+        return self
+
+
+class FeatureDebian(Manifest):
+    """The feature in the debian builder."""
+
+    packages: tuple[PackageName, ...] = ()
+    files: InsidePath | None = Field(
+        default=None, description="Folder below `debian-image/features` laid over the root."
+    )
+    modules: tuple[ModuleName, ...] = Field(default=(), description="Kernel modules it loads.")
+    kernel_args: tuple[Word, ...] = ()
+
+
+class FeatureBuildroot(Manifest):
+    """The feature in the buildroot builder."""
+
+    config: Config = Field(default_factory=dict)
+    files: InsidePath | None = Field(
+        default=None, description="Folder below `debian-image/features` laid over the root."
+    )
+    unsupported: Text | None = Field(default=None, description="Why it is not served.")
+
+
+class FeatureYocto(Manifest):
+    """The feature in the yocto builder."""
+
+    packages: tuple[PackageName, ...] = ()
+    image_features: tuple[Word, ...] = Field(default=(), description="IMAGE_FEATURES.")
+    conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
+    recipe: Name | None = Field(
+        default=None, description="Our recipe that installs the texts of its `files` options."
+    )
+    only: dict[OptionName, Option] = Field(
+        default_factory=dict, description="Options that cannot have another value here."
+    )
+    unsupported: Text | None = Field(default=None, description="Why it is not served.")
+
+
+class Feature(Manifest):
+    """An option of the image."""
+
+    version: Version
+    name: Name
+    summary: Text
+    options: dict[OptionName, FeatureOption] = Field(default_factory=dict)
+    ports: tuple[int, ...] = Field(
+        default=(), description="TCP ports of the guest that `run` makes reachable from here."
+    )
+    needs: tuple[Name, ...] = Field(default=(), description="Other features that it needs.")
+    conflicts: tuple[Name, ...] = Field(default=(), description="Features that exclude it.")
+    debian: FeatureDebian
+    buildroot: FeatureBuildroot = FeatureBuildroot(unsupported="nobody has written it")
+    yocto: FeatureYocto = FeatureYocto(unsupported="nobody has written it")
+
+    @model_validator(mode="after")
+    def _other_options_known(self) -> Feature:
+        for name, option in self.options.items():
+            for key in ("needed_when", "used_when"):
+                for other in getattr(option, key):
+                    if other not in self.options:
+                        raise ValueError(f"options.{name}.{key}: no option '{other}'")
+        return self
