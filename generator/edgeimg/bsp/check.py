@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeimg.bsp.read import Layer, Reading, Recipe
+from edgeimg.bsp.reading import Layer, Reading, Recipe
 from edgeimg.builders.yocto.render import LAYER, image_name
 from edgeimg.manifest.load import shown
 from edgeimg.plan.plan import Plan, YoctoPlan

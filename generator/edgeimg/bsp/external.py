@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeimg.bsp.board import FLASH, HEAD, Draft, board_name, one_line, quoted
+from edgeimg.bsp.draft import FLASH, HEAD, Draft, board_name, one_line, quoted
 from edgeimg.bsp.imports import Imported, put
 from edgeimg.bsp.origin import origin
 from edgeimg.builders.buildroot.kconfig import environment

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeimg.bsp.manifests import Named, read_kas, read_repo
-from edgeimg.bsp.read import Layer, find_bitbake, read
+from edgeimg.bsp.read import find_bitbake, read
+from edgeimg.bsp.reading import Layer
 from edgeimg.errors import UserError
 from edgeimg.manifest.load import is_file, is_folder, shown
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgeimg.bsp.board import Draft, Facts, draft
+from edgeimg.bsp.board import Facts, draft
+from edgeimg.bsp.draft import Draft
 from edgeimg.bsp.find import Bsp
 from edgeimg.bsp.origin import Origin, origin
-from edgeimg.bsp.read import Machine, Reading, read
+from edgeimg.bsp.read import read
+from edgeimg.bsp.reading import Machine, Reading
 from edgeimg.cache import write_atomic
 from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.architectures import Architectures

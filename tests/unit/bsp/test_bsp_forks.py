@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from tests.unit.bsp.bspkit import BOARD, core, layer
 
-from edgeimg.bsp.read import Reading, find_bitbake, read
+from edgeimg.bsp.read import find_bitbake, read
+from edgeimg.bsp.reading import Reading
 
 # Python that ends its process, or stays deaf to the alarm, in one expression.
 EXITS = "__import__('os')._exit(3)"
