@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,3 +217,14 @@ class Box:
 
     def slots(self) -> int:
         return len(list((self.folder / "data/deploy/slots").glob("*")))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for it, half a minute at most; what is not there yet is no failure."""
+    end = time.monotonic() + 30
+    while True:
+        with suppress(OSError, IndexError):
+            if condition():
+                return
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)

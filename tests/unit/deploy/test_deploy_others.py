@@ -5,26 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-from tests.unit.deploy.box import APP, KEY, SHELLS, Box
-
-
-@pytest.fixture(params=sorted(SHELLS))
-def box(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Box]:
-    box = Box(tmp_path / "device", request.param)
-    yield box
-    box.cut()
-
-
-def _until(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+from tests.unit.deploy.box import APP, KEY, Box, until
 
 
 def _service(box: Box, model: str, kind: str) -> None:
@@ -37,7 +20,7 @@ def _service(box: Box, model: str, kind: str) -> None:
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    _until((box.folder / f"run/edgeimg/{model}.status").exists)
+    until((box.folder / f"run/edgeimg/{model}.status").exists)
 
 
 def test_what_failed_before_takes_nothing_back(box: Box) -> None:
@@ -130,7 +113,7 @@ def test_whoever_is_killed_while_it_takes_a_stale_lock_locks_nobody_out(
     box = Box(tmp_path / "device", "dash")  # busybox's shell has a mv of its own
     bundle = box.bundle()
     with box.start("put", str(len(bundle)), KEY.sign(bundle, "x")) as process:
-        _until((box.folder / "data/deploy/incoming").exists)
+        until((box.folder / "data/deploy/incoming").exists)
         os.killpg(process.pid, signal.SIGKILL)
     (box.folder / "run/edgeimg/deploy/stale").mkdir()  # of an older image's script
     box.program("mv", DEADLY_MV)
