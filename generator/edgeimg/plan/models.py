@@ -37,6 +37,7 @@ KNOWN_TYPES = {
 FED_BY_IMAGE = ("float32", "int8", "uint8", "int16")
 # Sample names become file names on the device and in archives.
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,120}")
+# How the pictures begin that are decoded: PNM, BMP, PNG, JPEG.
 PICTURES = (b"P2", b"P3", b"P5", b"P6", b"BM", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 MAX_SAMPLE_BYTES = 64 << 20
 MAX_TENSOR_BYTES = (1 << 31) - 1
@@ -343,7 +344,7 @@ class _Checker:
 
 
 def _looks_like_a_picture(path: Path) -> bool:
-    """By its first bytes, as prepare.pictures tells them apart; it is decoded by the build."""
+    """By its first bytes; it is decoded by the build."""
     with path.open("rb") as file:
         return file.read(8).startswith(PICTURES)
 

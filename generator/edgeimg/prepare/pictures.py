@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edgeimg.errors import InternalError
+from edgeimg.plan.models import PICTURES
 
 Samples = npt.NDArray[np.uint8]
 """Height x width x channels; 1 channel is gray, 3 are red, green and blue."""
@@ -42,17 +43,17 @@ def decode(data: bytes, reduction: Callable[[Size], int] = lambda _: 1) -> Sampl
     Raises:
         BrokenPictureError: truncated, corrupt, unknown or too large.
     """
-    if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
+    if not data.startswith(PICTURES):
+        raise BrokenPictureError("not a PNM, BMP, PNG or JPEG picture" if data else "it is empty")
+    if data.startswith(b"P"):
         samples = _decode_pnm(data)
     elif data.startswith(b"BM"):
         samples = _decode_bmp(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
+    elif data.startswith(b"\x89PNG"):
         _check_png(data)
         samples = _decode_with_pillow(data)
-    elif data.startswith(b"\xff\xd8\xff"):
-        return _decode_with_pillow(data, reduction)
     else:
-        raise BrokenPictureError("not a PNM, BMP, PNG or JPEG picture" if data else "it is empty")
+        return _decode_with_pillow(data, reduction)
     return _averaged(samples, reduction((samples.shape[1], samples.shape[0])))
 
 
