@@ -12,7 +12,9 @@ from pydantic import StringConstraints as Constraints
 class Manifest(BaseModel):
     """A frozen mapping of a manifest; a key that is not described is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 def _one(value: Any) -> Any:
