@@ -44,6 +44,10 @@ class FeatureOption(Manifest):
         default_factory=dict,
         description="Other options by name: without these values, nothing reads this one.",
     )
+    in_network_of: OptionName | None = Field(
+        default=None,
+        description="An option with an address and a prefix length, in whose network this one is.",
+    )
     packages: tuple[PackageName, ...] = Field(
         default=(), description="For the debian builder, when the option is not its default."
     )
@@ -119,4 +123,8 @@ class Feature(Manifest):
                 for other in getattr(option, key):
                     if other not in self.options:
                         raise ValueError(f"options.{name}.{key}: no option '{other}'")
+            if option.in_network_of not in (None, *self.options):
+                raise ValueError(
+                    f"options.{name}.in_network_of: no option '{option.in_network_of}'"
+                )
         return self

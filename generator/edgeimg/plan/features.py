@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 from edgeimg.catalog.features import Feature, FeatureOption
@@ -139,6 +140,9 @@ class _Options:
                 self.fail((), f"features.{feature.name}.{name}: is missing", "It is required.")
             else:
                 self._take(name, option, option.default)
+        for name, option in feature.options.items():
+            if not self.errors and option.in_network_of and self.values.get(name):
+                self._in_network(name, option.in_network_of)
 
     def fail(self, tail: tuple[str | int, ...], message: str, hint: str = "") -> None:
         place = self.source.place(("features", self.feature.name, *tail))
@@ -156,6 +160,21 @@ class _Options:
                 (next(iter(option.needed_when)),),
                 f"features.{self.feature.name}.{name}: is missing; it goes with {because}",
                 option.description,
+            )
+
+    def _in_network(self, name: str, other: str) -> None:
+        dotted = f"features.{self.feature.name}.{name}"
+        try:
+            network = ip_interface(str(self.values[other])).network
+            inside = ip_address(str(self.values[name])) in network
+        except ValueError as error:
+            self.fail((name,), f"{dotted}: {error}")
+            return
+        if not inside:
+            self.fail(
+                (name,),
+                f"{dotted}: {self.values[name]} is not in {network}, the network of `{other}`",
+                "Correct one of the two.",
             )
 
     def _take(self, name: str, option: FeatureOption, value: Option) -> None:
