@@ -56,6 +56,8 @@ def edgeimg(
             main()
         except SystemExit as end:
             status = int(end.code or 0)
+        except KeyboardInterrupt:  # as `edgeimg.__main__` has it
+            status = 130
         said = capsys.readouterr()
         return Answer(status, said.out, said.err)
 

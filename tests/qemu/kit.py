@@ -24,7 +24,7 @@ from edgeimg.manifest.board import Board
 from edgeimg.manifest.load import load
 from edgeimg.resources import data_root
 
-PATIENCE = 90.0  # seconds; some ten times what an idle machine needs
+PATIENCE = 300.0  # seconds; for machines that much else is done on
 
 
 @dataclass

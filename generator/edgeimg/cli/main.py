@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # as the parser makes it
 
 
 def _version(asked: bool) -> None:
@@ -95,15 +95,15 @@ def _run() -> int:
     try:
         # Not standalone: a wrong option is an error like any other, also in JSON.
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        status = INTERRUPTED
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except SystemExit as ending:
         # The parser makes a status 1 of a closed pipe, which is no failure.
         if isinstance(ending.__context__, BrokenPipeError):
             raise ending.__context__ from None
         raise
     if status == INTERRUPTED:
-        print("interrupted; the next run goes on from here", file=sys.stderr)
+        raise KeyboardInterrupt
     sys.stdout.flush()
     return status if isinstance(status, int) else 0
 
@@ -130,7 +130,7 @@ def _shown_error(error: Exception) -> EdgeimgError:
 
 
 def main() -> None:
-    """Entry point. Exit status: 0 done, 2 the user's, 1 ours, 130 interrupted."""
+    """Exit status: 0 done, 2 the user's, 1 ours. What interrupts goes on to the caller."""
     # What is driven must end with us, also when a CI job's time is up or a terminal is closed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -241,6 +243,23 @@ def test_a_signal_ends_it_with_130(ending: str, tmp_path: Path) -> None:
     )
     assert "interrupted; the next run goes on from here" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_impatient_user_gets_no_traceback(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "edgeimg", "lock", "--board", "qemu-arm64"]
+    mirror = {"EDGEIMG_MIRROR": "http://192.0.2.1/"}
+    with subprocess.Popen(
+        words, cwd=tmp_path, env={**os.environ, **mirror}, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)  # SIGINT is the same, but may be ignored here
+            time.sleep(0.001)
+        said += process.stderr.read()
+    assert process.returncode == 130
+    assert said.count("interrupted; the next run goes on from here") == 1
+    assert "Traceback" not in said
 
 
 def test_a_full_disk_under_the_answer_is_one_line(tmp_path: Path) -> None:
