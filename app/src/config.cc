@@ -12,6 +12,7 @@
 namespace edge_infer {
 namespace {
 
+// All that is read as JSON is read here: its parser is what a compiler takes longest for.
 using nlohmann::json;
 
 constexpr size_t kMaxConfigBytes = 16 << 20;
@@ -19,6 +20,14 @@ constexpr size_t kMaxTensorBytes = size_t{1} << 31;
 constexpr int kMaxThreads = 256;
 constexpr int kMaxCameraSide = 8192;
 constexpr int kMaxCameraRate = 1000;
+
+json ParseJson(std::string_view text) {
+  try {
+    return json::parse(text);
+  } catch (const json::exception& error) {
+    throw ConfigError(error.what());
+  }
+}
 
 std::vector<int64_t> ParseShape(const json& value, const std::string& place) {
   if (!value.is_array()) Fail(place, "must be a list of dimensions");
@@ -204,6 +213,49 @@ OutputConfig ParseOutput(const json& value, const std::string& place, bool read_
   return output;
 }
 
+double Number(Object* object, const char* key) {
+  const json& value = object->Required(key);
+  if (!value.is_number() || value.get<double>() < 0) {
+    Fail(object->Place(key), "must be a number, 0 or more");
+  }
+  return value.get<double>();
+}
+
+std::vector<Tolerance> ParseTolerances(std::string_view text, size_t outputs) {
+  const json root = ParseJson(text);
+  Object object(root, "");
+  const json& list = object.Required("outputs");
+  object.Done();
+  if (!list.is_array() || list.size() != outputs) {
+    Fail("outputs", "must be a list of " + std::to_string(outputs) + ", one for each output");
+  }
+  std::vector<Tolerance> found;
+  for (size_t i = 0; i < list.size(); ++i) {
+    Object one(list[i], "outputs[" + std::to_string(i) + "]");
+    Tolerance tolerance;
+    tolerance.lsb = Number(&one, "lsb");
+    tolerance.absolute = Number(&one, "absolute");
+    tolerance.relative = Number(&one, "relative");
+    one.Done();
+    found.push_back(tolerance);
+  }
+  return found;
+}
+
+/// What `parse` makes of the file's text; messages begin with the path.
+template <typename Parse>
+auto Load(const std::string& path, Parse parse) {
+  std::string text;
+  if (const int error = ReadFile(path, kMaxConfigBytes, &text)) {
+    throw ConfigError(path + ": " + std::strerror(error));
+  }
+  try {
+    return parse(text);
+  } catch (const ConfigError& error) {
+    throw ConfigError(path + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 const char* Name(Kernels kernels) {
@@ -243,12 +295,7 @@ std::vector<std::string> ReadLabels(const std::string& path, size_t count) {
 }
 
 Config ParseConfig(std::string_view text, bool read_labels) {
-  json root;
-  try {
-    root = json::parse(text);
-  } catch (const json::exception& error) {
-    throw ConfigError(error.what());
-  }
+  const json root = ParseJson(text);
   Object object(root, "");
   Config config;
   config.name = object.String("name");
@@ -288,15 +335,11 @@ Config ParseConfig(std::string_view text, bool read_labels) {
 }
 
 Config LoadConfig(const std::string& path) {
-  std::string text;
-  if (const int error = ReadFile(path, kMaxConfigBytes, &text)) {
-    throw ConfigError(path + ": " + std::strerror(error));
-  }
-  try {
-    return ParseConfig(text);
-  } catch (const ConfigError& error) {
-    throw ConfigError(path + ": " + error.what());
-  }
+  return Load(path, [](std::string_view text) { return ParseConfig(text); });
+}
+
+std::vector<Tolerance> LoadTolerances(const std::string& path, size_t outputs) {
+  return Load(path, [=](std::string_view text) { return ParseTolerances(text, outputs); });
 }
 
 std::vector<TensorSpec> InputSpecs(const Config& config) {

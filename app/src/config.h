@@ -82,6 +82,17 @@ Config ParseConfig(std::string_view text, bool read_labels = true);
 /// ParseConfig of a file; messages begin with its path.
 Config LoadConfig(const std::string& path);
 
+/// How far an output may be from what is expected: integers by `lsb`, floats by
+/// `absolute + relative * max |expected|`.
+struct Tolerance {
+  double lsb = 0;
+  double absolute = 0;
+  double relative = 0;
+};
+
+/// Reads the tolerances of so many outputs from a file. Throws ConfigError.
+std::vector<Tolerance> LoadTolerances(const std::string& path, size_t outputs);
+
 std::vector<TensorSpec> InputSpecs(const Config& config);
 std::vector<TensorSpec> OutputSpecs(const Config& config);
 

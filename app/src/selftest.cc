@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "config_object.h"
+#include "config.h"
 #include "file.h"
 #include "json.h"
 #include "postprocess.h"
@@ -13,36 +13,6 @@ namespace edge_infer {
 namespace {
 
 constexpr size_t kLargest = size_t{1} << 30;
-
-double Number(Object* object, const char* key) {
-  const nlohmann::json& value = object->Required(key);
-  if (!value.is_number() || value.get<double>() < 0) {
-    Fail(object->Place(key), "must be a number, 0 or more");
-  }
-  return value.get<double>();
-}
-
-std::vector<Tolerance> ParseTolerances(const std::string& text, size_t outputs) {
-  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded()) Fail("", "not JSON");
-  Object object(json, "");
-  const nlohmann::json& list = object.Required("outputs");
-  object.Done();
-  if (!list.is_array() || list.size() != outputs) {
-    Fail("outputs", "must be a list of " + std::to_string(outputs) + ", one for each output");
-  }
-  std::vector<Tolerance> found;
-  for (size_t i = 0; i < list.size(); ++i) {
-    Object one(list[i], "outputs[" + std::to_string(i) + "]");
-    Tolerance tolerance;
-    tolerance.lsb = Number(&one, "lsb");
-    tolerance.absolute = Number(&one, "absolute");
-    tolerance.relative = Number(&one, "relative");
-    one.Done();
-    found.push_back(tolerance);
-  }
-  return found;
-}
 
 /// The values as they are stored: integers stay integers.
 std::vector<double> Values(TensorSpec spec, Bytes bytes) {
@@ -65,16 +35,9 @@ double Allowed(const TensorSpec& spec, const Tolerance& tolerance,
 }  // namespace
 
 Selftest::Selftest(std::string folder, const std::vector<TensorSpec>& outputs)
-    : folder_(std::move(folder)), outputs_(outputs) {
-  const std::string path = folder_ + "/tolerance.json";
-  std::string text;
-  if (const int error = ReadFile(path, kLargest, &text)) Fail(path, std::strerror(error));
-  try {
-    tolerances_ = ParseTolerances(text, outputs.size());
-  } catch (const ConfigError& error) {
-    Fail(path, error.what());
-  }
-}
+    : folder_(std::move(folder)),
+      outputs_(outputs),
+      tolerances_(LoadTolerances(folder_ + "/tolerance.json", outputs.size())) {}
 
 std::string Selftest::Compare(const std::string& frame, size_t i, Bytes output) const {
   const std::string name = frame + "." + std::to_string(i) + ".bin";

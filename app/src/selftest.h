@@ -5,17 +5,10 @@
 #include <vector>
 
 #include "bytes.h"
+#include "config.h"
 #include "tensor.h"
 
 namespace edge_infer {
-
-/// How far an output may be from what is expected: integers by `lsb`, floats by
-/// `absolute + relative * max |expected|`.
-struct Tolerance {
-  double lsb = 0;
-  double absolute = 0;
-  double relative = 0;
-};
 
 /// Expected outputs of a folder: tolerance.json, and <frame>.<i>.bin as --raw-output writes them.
 class Selftest {
