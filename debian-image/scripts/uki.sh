@@ -1,11 +1,9 @@
 #!/bin/sh
-# build/esp.vfat: the EFI system partition with one program on it: kernel, initrd and
-# command line behind systemd's EFI stub, where every UEFI firmware looks by itself.
+# build/esp: what the EFI system partition holds, one program: kernel, initrd and command
+# line behind systemd's EFI stub, where every UEFI firmware looks by itself.
 step=uki
 . scripts/common.sh
 need python3 python3
-need mkfs.vfat dosfstools
-need mcopy mtools
 
 packages boot >"$tmp/list"
 mkdir "$tmp/boot"
@@ -22,15 +20,4 @@ python3 -B scripts/uki.py "$tmp/boot/usr/lib/systemd/boot/efi/$EFI_STUB" "$tmp/e
 	.osrel="$tmp/os-release" .cmdline="$tmp/cmdline" .uname=build/linux/version \
 	.initrd=build/initrd.img .linux=build/linux/vmlinuz
 
-# Room for the next kernel beside this one. FAT16 in clusters of 8 KiB, from 40 MiB on:
-# firmware walks the chain of clusters, and FAT32 of this size would have 512-byte ones.
-size=$(stat -c %s "$tmp/esp/EFI/BOOT/$EFI_LOADER")
-mib=$((size * 2 / 1048576 + 8))
-[ "$mib" -ge 40 ] || mib=40
-truncate -s "${mib}M" "$tmp/esp.vfat"
-find "$tmp/esp" -exec touch --date "@$SOURCE_DATE_EPOCH" {} +
-mkfs.vfat -F 16 -s 16 -n ESP --invariant -i "$(seeded esp | cut -c 1-8)" "$tmp/esp.vfat" >/dev/null
-mcopy -s -m -i "$tmp/esp.vfat" "$tmp/esp/EFI" ::
-rm -rf build/esp
-mv "$tmp/esp" build/esp
-finish "$tmp/esp.vfat" build/esp.vfat
+finish "$tmp/esp" build/esp
