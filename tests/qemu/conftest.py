@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from edgeimg.resources import data_root
 
@@ -79,12 +80,19 @@ class Built:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """qemu-arm64 with the shipped model."""
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Built:
+    """qemu-arm64 with the shipped model, built by the first process of pytest that wants it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "digits"
+    with FileLock(shared.with_suffix(".lock")):
+        if not (shared / "done").exists():
+            write_product(shared, board="qemu-arm64")
+            done = run_edgeimg(shared, "build")
+            assert done.status == 0, done.stderr
+            (shared / "done").touch()
+    # Each process has a copy: tests take things out of it.
     folder = tmp_path_factory.mktemp("digits")
-    write_product(folder, board="qemu-arm64")
-    done = run_edgeimg(folder, "build")
-    assert done.status == 0, done.stderr
+    subprocess.run(["cp", "-a", f"{shared}/.", folder], check=True)
     return Built(folder=folder, project=folder / "build" / "digits-qemu-arm64")
 
 
