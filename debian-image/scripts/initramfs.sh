@@ -5,7 +5,10 @@ step=initramfs
 need cpio cpio
 
 root=$tmp/root
-mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/mnt"
+mkdir -p "$root/bin" "$root/etc" "$root/dev" "$root/proc" "$root/sys" \
+	"$root/mnt/low" "$root/mnt/data" "$root/mnt/new"
+printf '%s\n' 'proc /proc proc defaults 0 0' 'sysfs /sys sysfs defaults 0 0' \
+	'devtmpfs /dev devtmpfs defaults 0 0' >"$root/etc/fstab"
 packages initramfs >"$tmp/list"
 while IFS='	' read -r _ deb; do
 	mkdir "$tmp/package"

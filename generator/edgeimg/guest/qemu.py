@@ -28,6 +28,10 @@ TIME_LIMIT = 600.0
 SILENCE_LIMIT = 180.0
 POWER_OFF_SECONDS = 20.0  # from `edgeimg: verify end` until we end QEMU ourselves
 PANIC_SECONDS = 1.0  # for the lines that follow the panic's first
+# Where the cursor is: U-Boot and systemd ask it to learn the console's size, and wait for it.
+_QUERY = b"\x1b[6n"
+_REPLY = b"\x1b[24;80R"
+_MAX_REPLIES = 16
 _POLL_SECONDS = 0.2
 
 
@@ -89,7 +93,8 @@ def boot(
         )
         watch = _Watch(report, stream, time_limit, silence_limit)
         begin = time.monotonic()
-        with spawn(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        pipe = subprocess.PIPE
+        with spawn(words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
             watch.follow(process, begin)
         seconds = time.monotonic() - begin
         data = stream.read_bytes() if stream.is_file() else b""
@@ -153,6 +158,8 @@ class _Watch:
         self._time_limit = time_limit
         self._silence_limit = silence_limit
         self._stderr = bytearray()
+        self._asked = b""  # the last bytes of the console: a query may come in two pieces
+        self._replies = 0
         self._stream_size = 0
         self._alive = 0.0  # seconds of the last sign of life
         self._panic_at: float | None = None
@@ -173,6 +180,7 @@ class _Watch:
                     if not data:
                         selector.unregister(key.fileobj)
                     elif key.data == "console":
+                        self._reply(process, data)
                         self._take(data, now)
                     else:
                         self._stderr += data
@@ -188,6 +196,16 @@ class _Watch:
             self._alive = now
         for line in self.console.feed(data, now, final=final):
             self._report(Log(line=line.text))
+
+    def _reply(self, process: subprocess.Popen[bytes], data: bytes) -> None:
+        """Be a terminal of 80x24 to who asks; what waits for an answer waits in vain else."""
+        asked = self._asked + data
+        self._asked = asked[-len(_QUERY) + 1 :]
+        count = min(asked.count(_QUERY), _MAX_REPLIES - self._replies)
+        if count > 0 and process.stdin is not None:
+            self._replies += count
+            with suppress(OSError):  # QEMU has ended
+                os.write(process.stdin.fileno(), count * _REPLY)
 
     def _through(self, now: float) -> bool:
         """Whether there is nothing more to wait for; raises when the time is up."""

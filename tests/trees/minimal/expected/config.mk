@@ -6,7 +6,7 @@ ARCHITECTURE := arm64
 GNU_TRIPLET := aarch64-linux-gnu
 EFI_LOADER := BOOTAA64.EFI
 EFI_STUB := linuxaa64.efi.stub
-KERNEL_ARGS := console=ttyAMA0 quiet cryptomgr.notests panic=-1 initcall_blacklist=jent_mod_init
+KERNEL_ARGS := console=ttyAMA0 quiet cryptomgr.notests panic=-1 kpti=0 initcall_blacklist=jent_mod_init,trace_eval_init,bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init
 RUNTIME := litert
 RUNTIME_LIBRARY := usr/lib/libLiteRt.so
 RUNTIME_INCLUDE :=
