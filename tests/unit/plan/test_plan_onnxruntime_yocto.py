@@ -113,3 +113,14 @@ def test_the_layer_is_the_products(edgeimg: Edgeimg) -> None:
     assert 'PACKAGECONFIG ??= "onnxruntime-layer"' in include
     layer = Path("out/meta-edgeimg/conf/layer.conf").read_text()
     assert "meta-onnxruntime" in layer and "bbappend" in layer
+
+
+def test_offline_a_lock_of_layers_alone_is_made(edgeimg: Edgeimg) -> None:
+    """Their commits stand in the catalogue; where a wheel lies, only its index says."""
+    words = ("generate", "--offline", "--project", "out", "--set")
+    answer = edgeimg(*words, "yocto.runtime_from=wheel")
+    assert answer.status == 2
+    assert "edgeimg.lock: does not exist. Run `edgeimg lock` once" in answer.stderr
+    assert edgeimg(*words, "yocto.runtime_from=layer").status == 0
+    assert "meta-onnxruntime" in Path("edgeimg.lock").read_text()
+    assert edgeimg(*words, "yocto.runtime_from=layer").status == 0
