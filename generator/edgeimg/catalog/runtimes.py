@@ -91,6 +91,9 @@ class RuntimeYocto(Manifest):
 
     packageconfig: Word = Field(description="Of the recipe `edge-infer`; it names what it needs.")
     recipe: Name | None = Field(default=None, description="Our recipe of its wheel.")
+    from_layer: RuntimeYocto | None = Field(
+        default=None, description="Where a layer has the library too: the same of that."
+    )
     library: Requirement | None = Field(
         default=None,
         description="Where a layer has the library, and not a wheel: the part that it is there. "
@@ -99,13 +102,32 @@ class RuntimeYocto(Manifest):
     layers: tuple[Name, ...] = Field(
         default=(), description="That have the library; none where those of the board have it."
     )
+    architectures: tuple[Word, ...] = Field(
+        default=(), description="That the layer's recipe is for; none: all."
+    )
+    append: Name | None = Field(
+        default=None,
+        description="Our append to the layer's recipe, which downloads outside of BitBake: it has "
+        "no network with BB_NO_NETWORK.",
+    )
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> RuntimeYocto:
         if (self.recipe is None) == (self.library is None):
             raise ValueError("recipe: either it or library says where the runtime comes from")
+        if self.from_layer is not None and (self.recipe is None or self.from_layer.library is None):
+            raise ValueError("from_layer: it has a library, and goes with recipe")
         return self
+
+    @property
+    def of_layer(self) -> RuntimeYocto | None:
+        """It as a layer has it; None where none has."""
+        return self if self.library is not None else self.from_layer
+
+    def serves(self, architecture: str) -> bool:
+        """Whether the layer's recipe is for it."""
+        return not self.architectures or architecture in self.architectures
 
 
 class MeasuredMemory(Manifest):

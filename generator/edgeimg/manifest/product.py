@@ -94,6 +94,11 @@ class YoctoOptions(Manifest):
         default=None, description="Yocto series; default: the first that serves the board."
     )
     variant: Name | None = Field(default=None, description="Another of the board's machines.")
+    runtime_from: Literal["wheel", "layer"] | None = Field(
+        default=None,
+        description="Where the runtime's library comes from: the official `wheel`, or the recipe "
+        "of a `layer`, which compiles it; default: the wheel where there is one.",
+    )
     layers: dict[Name, YoctoLayers] = Field(
         default_factory=dict, description="More layers, by the name of their repository."
     )

@@ -39,6 +39,7 @@ def choose(
         runtime_version=product.runtime_version,
         accelerator=wanted.name if wanted else None,
         release=wanted.release if wanted else None,
+        library_from=product.yocto.runtime_from,
         source=source,
     )
     stack = _coherent(chosen, there, wish)

@@ -35,24 +35,47 @@ class RuntimeCandidate:
 
 
 def runtime_candidates(
-    entry: Entry[Runtime], target: Target, version: str | None = None, place: str = ""
+    entry: Entry[Runtime],
+    target: Target,
+    version: str | None = None,
+    place: str = "",
+    library_from: str | None = None,
 ) -> tuple[RuntimeCandidate, ...]:
     """The runtime's releases for that board and builder, the wanted one first.
 
     Args:
         version: the only one that will do; None: any.
         place: where the runtime or its version is asked for.
+        library_from: with yocto, `wheel` or `layer`; None: a layer where there is no wheel.
 
     Raises:
         UserError: it is not supported, the version is refused, or there is none.
     """
-    runtime, builder, architecture = entry.value, target.builder, target.board.architecture
+    runtime, builder = entry.value, target.builder
     if not runtime.supported:
         raise UserError(f"runtime {runtime.name} is not supported: {runtime.reason}", place=place)
     if version:
         _refuse(runtime, version, place)
     if getattr(runtime, builder) is None:
         raise UserError(f"runtime {runtime.name} is not to be had with {builder}", place=place)
+    asked = library_from if builder == "yocto" else None
+    found = _from_wheels(entry, target, version) if asked != "layer" else []
+    if builder == "debian" and runtime.debian is not None:
+        found += _packaged(entry, runtime.debian, target.board.architecture, version)
+    if builder == "yocto" and asked != "wheel" and not found:
+        found += _from_layer(entry, target, version)
+    if builder == "buildroot" and runtime.buildroot is not None and not found:
+        found += _from_source(entry, runtime.buildroot, target.board.architecture, version)
+    if not found:
+        raise _nowhere(runtime, target, version, place, asked)
+    return tuple(found)
+
+
+def _from_wheels(
+    entry: Entry[Runtime], target: Target, version: str | None
+) -> list[RuntimeCandidate]:
+    """As its makers compile it."""
+    runtime, builder, architecture = entry.value, target.builder, target.board.architecture
     found = []
     for index, release in enumerate(runtime.releases):
         wheel = release.wheels.get(architecture)
@@ -75,15 +98,7 @@ def runtime_candidates(
                 entry.place(*where, "version"),
             )
         )
-    if builder == "debian" and runtime.debian is not None:
-        found += _packaged(entry, runtime.debian, architecture, version)
-    if builder == "yocto" and runtime.yocto is not None and runtime.yocto.library is not None:
-        found += _from_layer(entry, runtime.yocto, target, version)
-    if builder == "buildroot" and runtime.buildroot is not None and not found:
-        found += _from_source(entry, runtime.buildroot, architecture, version)
-    if not found:
-        raise _nowhere(runtime, target, version, place)
-    return tuple(found)
+    return found
 
 
 def needs(
@@ -149,16 +164,20 @@ def _from_source(
 
 
 def _from_layer(
-    entry: Entry[Runtime], served: RuntimeYocto, target: Target, version: str | None
+    entry: Entry[Runtime], target: Target, version: str | None
 ) -> list[RuntimeCandidate]:
     """As a layer has it; where none has, that is what contradicts it."""
+    served = entry.value.yocto.of_layer if entry.value.yocto else None
+    if served is None or not served.serves(target.board.architecture):
+        return []
     asked = served.library
     assert asked is not None
     there = target.facts.get(asked.part)
     found = there.version if there is not None else ""
     if version not in (None, found):
         return []
-    place = entry.place("yocto", "library")
+    inside = () if served is entry.value.yocto else ("from_layer",)
+    place = entry.place("yocto", *inside, "library")
     need = Need(
         of=f"{entry.value.name} {found}".strip(),
         by=asked.by,
@@ -195,19 +214,20 @@ def _known(runtime: Runtime) -> str:
     return f"Versions of the catalogue: {', '.join(dict.fromkeys(versions))}."
 
 
-def _nowhere(runtime: Runtime, target: Target, version: str | None, place: str) -> UserError:
+def _nowhere(
+    runtime: Runtime, target: Target, version: str | None, place: str, asked: str | None
+) -> UserError:
     what = f"{runtime.name} {version}" if version else runtime.name
     hint = _known(runtime)
-    if (
-        target.builder == "yocto"
-        and runtime.yocto is not None
-        and runtime.yocto.library is not None
-    ):
-        there = target.facts.get(runtime.yocto.library.part)
-        hint = f"{target.who} has {there.version}." if there else hint
+    served = runtime.yocto.of_layer if target.builder == "yocto" and runtime.yocto else None
+    if served is not None and served.library is not None:
+        there = target.facts.get(served.library.part)
+        if there is not None and served.serves(target.board.architecture):
+            hint = f"{target.who} has {there.version}{' in a layer' if asked == 'wheel' else ''}."
+    source = {"wheel": " from a wheel", "layer": " from a layer"}.get(asked or "", "")
     return UserError(
         f"{what} is not to be had for {target.board.architecture} ({target.board.name}) "
-        f"with {target.builder}",
+        f"with {target.builder}{source}",
         place=place,
         hint=f"{hint} `edgeimg compat --board {target.board.name}` shows who has which.",
     )

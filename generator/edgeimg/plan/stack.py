@@ -24,6 +24,7 @@ class Wish:
 
     Attributes:
         formats: of the models, and the name of one that has it.
+        library_from: the runtime's library, with yocto: `wheel` or `layer`.
         source: the product, for the places of errors.
     """
 
@@ -32,6 +33,7 @@ class Wish:
     runtime_version: str | None = None
     accelerator: str | None = None
     release: str | None = None
+    library_from: str | None = None
     source: Source | None = None
 
     def place(self, *keys: str) -> str:
@@ -86,6 +88,8 @@ def choose_stack(catalog: Catalog, target: Target, wish: Wish) -> Stack:
     answer = solve([slot for slot in slots if slot], target.facts, target.who)
     if not answer.fits:
         key = ("accelerator", "name") if accelerator else ("runtime",)
+        if wish.library_from and not accelerator:
+            key = ("yocto", "runtime_from")
         raise Contradiction(answer.clashes, place=wish.place(*key))
     if refusal is not None:
         raise refusal
@@ -134,7 +138,10 @@ def _runtimes(
     if wish.accelerator and not wish.runtime:
         place = wish.place("accelerator", "name")
     version = wish.runtime_version
+    library_from = wish.library_from
     where = wish.place("runtime_version") if version else place
+    if library_from and not version:
+        where = wish.place("yocto", "runtime_from")
     if wish.runtime:
         entry = catalog.entry("runtime", wish.runtime, Runtime, place=place)
         _executes(entry.value, wish, place)
@@ -144,7 +151,7 @@ def _runtimes(
                 f"not {wish.runtime}",
                 place=place,
             )
-        return runtime_candidates(entry, target, version, where)
+        return runtime_candidates(entry, target, version, where, library_from)
     found: list[RuntimeCandidate] = []
     refusal: UserError | None = None
     for name in through or catalog.names("runtime"):
@@ -154,7 +161,7 @@ def _runtimes(
         ):
             continue
         try:
-            found += runtime_candidates(entry, target, version, where)
+            found += runtime_candidates(entry, target, version, where, library_from)
         except UserError as error:
             refusal = refusal or error
     if not found:
@@ -216,11 +223,13 @@ def nearest(catalog: Catalog, board: Entry[Board], target: Target, wish: Wish) -
 def _changes(
     catalog: Catalog, board: Entry[Board], target: Target, wish: Wish
 ) -> Iterator[tuple[list[str], Target, Wish]]:
-    """Other releases; another runtime; another series or builder; the CPU alone."""
+    """Other releases; another runtime; its wheel; another series or builder; the CPU alone."""
     loose = replace(wish, release=None, runtime_version=None)
     yield [], target, replace(wish, release=None)
     yield [], target, loose
     yield [], target, replace(loose, runtime=None)
+    if wish.library_from == "layer":
+        yield ["its wheel"], target, replace(loose, library_from=None)
     others = [one for one in targets(catalog, board) if isinstance(one, Target)]
     for own in (True, False):
         for other in others:

@@ -93,7 +93,13 @@ def plan_yocto(
     wanted = (*catalog.layers, *serves.layers, *needed)  # in the order of the files in kas/
     repositories, collections = _repositories(chosen, catalog, series, wanted)
     features_own = (one.yocto.recipe for one in features)
-    recipes = [*RECIPES, runtime.yocto.recipe, added.recipe, *features_own]
+    recipes = [
+        *RECIPES,
+        runtime.yocto.recipe,
+        runtime.yocto.append,
+        added.recipe,
+        *features_own,
+    ]
     if product.yocto.golden:
         recipes.append(GOLDEN)
     return YoctoPlan(

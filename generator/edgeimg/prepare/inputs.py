@@ -107,7 +107,7 @@ def prepare(plan: Plan, lock: Path, *, locked: bool, offline: bool, report: Repo
     Args:
         lock: the lock file.
         locked: refuse to make one.
-        offline: likewise, since making one needs the network.
+        offline: likewise where making one needs the network; layers have pins in the catalogue.
 
     Raises:
         UserError: the lock is missing or stale and must not be made; or it
@@ -117,9 +117,10 @@ def prepare(plan: Plan, lock: Path, *, locked: bool, offline: bool, report: Repo
     goldens = make_goldens(plan, Cache(), report) if golden else ()
     compiled = compile_models(plan, Cache(), report)
     found = read_lock(lock) if lock.exists() else None
-    if found is not None and found.answers(lock_request(plan)):
+    request = lock_request(plan)
+    if found is not None and found.answers(request):
         return Inputs(lock=found, goldens=goldens, compiled=compiled)
-    if locked or offline:
+    if locked or (offline and (request.debian or request.wheels)):
         why = "does not exist" if found is None else "was made for other packages or versions"
         option = "--locked" if locked else "--offline"
         raise UserError(why, place=shown(lock), hint=f"Run `edgeimg lock` once, without {option}.")

@@ -82,3 +82,11 @@ def test_what_kas_container_refuses_is_one_line(
     monkeypatch.setenv("KAS_CONTAINER_ENGINE", "sh")  # is here, and runs no containers
     with pytest.raises(InternalError, match="the build failed: unknown container engine 'sh'"):
         trial.build()
+
+
+def test_the_engines_own_configuration_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of podman and docker: another runtime, another folder of images, another daemon."""
+    names = {"CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "DOCKER_CONFIG", "DOCKER_CONTEXT"}
+    for name in names:
+        monkeypatch.setenv(name, "/somewhere")
+    assert names <= set(container.taken())

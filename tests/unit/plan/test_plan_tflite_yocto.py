@@ -101,7 +101,7 @@ def test_each_accelerator_is_where_all_of_it_is(edgeimg: Edgeimg) -> None:
         ),
         (
             ["board=rock-5b", "accelerator=rocket", "yocto.series=scarthgap"],
-            "has 6.6.144 (catalog/yocto.yaml:29). Works with: rock-5b on wrynose, rocket 25.3.",
+            "has 6.6.144 (catalog/yocto.yaml:33). Works with: rock-5b on wrynose, rocket 25.3.",
         ),
         (
             ["board=rock-5b", "builder=buildroot", "accelerator=rocket"],

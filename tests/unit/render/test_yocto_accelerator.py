@@ -63,7 +63,7 @@ def test_the_app_is_built_with_what_the_boards_layer_has(case: tuple[Project, Pa
     assert "-DEDGE_INFER_RUNTIME=tensorrt" in options.split()
     assert depends.split() == ["tensorrt-core", "tensorrt-plugins-prebuilt", "cuda-cudart"]
     assert rdepends.split() == ["cuda-cudart", "tegra-libraries-cuda"]
-    assert conflicts.split() == ["litert", "onnxruntime", "tflite"]
+    assert conflicts.split() == ["litert", "onnxruntime", "onnxruntime-layer", "tflite"]
     # A package of one SoC's libraries is not of the whole CPU.
     assert app.values["PACKAGE_ARCH"] == "jetson-orin-nano-devkit"
     assert parsed.conf["LAYERDEPENDS_edgeimg"].split() == ["core", "openembedded-layer", "tegra"]

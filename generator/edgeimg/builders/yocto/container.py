@@ -19,7 +19,11 @@ WORK = Path("/work")
 ENGINES = ("docker", "podman")  # in the order in which the script looks for them
 # What the engines and the script heed of our environment.
 TAKEN = (
+    "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
     "CONTAINER_HOST",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
     "DOCKER_HOST",
     "KAS_CONTAINER_ENGINE",
     "KAS_CONTAINER_IMAGE",

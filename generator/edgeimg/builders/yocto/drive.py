@@ -15,6 +15,7 @@ from pathlib import Path
 from edgeimg.builders.image import Image, plain_environment
 from edgeimg.builders.yocto import container as containers
 from edgeimg.builders.yocto.artefacts import collect
+from edgeimg.builders.yocto.at_hand import needs_network, without_network
 from edgeimg.builders.yocto.events import EventLog, last_lines
 from edgeimg.cache import Cache
 from edgeimg.errors import EdgeimgError, InternalError, UserError
@@ -170,6 +171,8 @@ def _kas(
     """
     assert plan.yocto is not None
     environment = _environment(offline=offline)
+    if offline:
+        environment = without_network(plan.yocto, folder, environment)
     kas: Sequence[str] = KAS
     if container:
         environment |= containers.taken()
@@ -201,7 +204,8 @@ def _kas(
         )
     events.read()
     if done.status != 0:
-        raise _failure(events, said, shown(log), folder)
+        problem = needs_network(plan, events.failed) if "BB_NO_NETWORK" in environment else None
+        raise problem or _failure(events, said, shown(log), folder)
 
 
 def _note_changes(plan: Plan, report: Report) -> None:

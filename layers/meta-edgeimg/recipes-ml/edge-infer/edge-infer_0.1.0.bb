@@ -15,17 +15,18 @@ inherit cmake features_check
 REQUIRED_DISTRO_FEATURES = "systemd"
 
 # One of them: the adapter that is compiled in, and the library that it needs.
-PACKAGECONFIG[litert] = "-DEDGE_INFER_RUNTIME=litert,,litert-prebuilt,,,onnxruntime tensorrt tflite"
-PACKAGECONFIG[onnxruntime] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime-prebuilt,,,litert tensorrt tflite"
+PACKAGECONFIG[litert] = "-DEDGE_INFER_RUNTIME=litert,,litert-prebuilt,,,onnxruntime onnxruntime-layer tensorrt tflite"
+PACKAGECONFIG[onnxruntime] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime-prebuilt,,,litert onnxruntime-layer tensorrt tflite"
+PACKAGECONFIG[onnxruntime-layer] = "-DEDGE_INFER_RUNTIME=onnxruntime,,onnxruntime,,,litert onnxruntime tensorrt tflite"
 # CUDA lies outside of libdir, where packaging looks for what a program is linked with, and opens
 # its driver's library when it runs.
 PACKAGECONFIG[tensorrt] = "\
     -DEDGE_INFER_RUNTIME=tensorrt -DEDGE_INFER_CUDA=${STAGING_DIR_HOST}${prefix}/local/cuda-${CUDA_VERSION},,\
     tensorrt-core tensorrt-plugins-prebuilt cuda-cudart,\
-    cuda-cudart tegra-libraries-cuda,,litert onnxruntime tflite"
+    cuda-cudart tegra-libraries-cuda,,litert onnxruntime onnxruntime-layer tflite"
 # Its headers include those of flatbuffers, and want the release that its layer compiles it with.
 PACKAGECONFIG[tflite] = "\
-    -DEDGE_INFER_RUNTIME=tflite,,libtensorflow-lite flatbuffers,,,litert onnxruntime tensorrt"
+    -DEDGE_INFER_RUNTIME=tflite,,libtensorflow-lite flatbuffers,,,litert onnxruntime onnxruntime-layer tensorrt"
 
 do_install:append() {
     install -d ${D}${nonarch_libdir}/edgeimg
