@@ -7,8 +7,8 @@ tests/upstream/yocto, and so is the image: app, runtime and model are really bui
 and an image of the usual size is handed out.
 
 Both commands run in turn, each first as often as the other, on one project with one environment.
-Beside their difference stands what `edgeimg build` takes before and after kas, and its own CPU time
-while kas runs: a busy machine makes less noise in these.
+Beside their difference stands what `edgeimg build` takes before and after kas, and its own CPU time:
+a busy machine makes less noise in these.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ MASKED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Once:
-    """Seconds of one run: all of it, before and after kas, and edgeimg's own of CPU meanwhile."""
+    """Seconds of one run: all of it, before and after kas, and edgeimg's own of CPU."""
 
     whole: float
     outside: float = 0.0
@@ -120,7 +120,8 @@ def ours(project: Path) -> Once:
     words = [sys.executable, "-m", "edgeimg", "build", "--project", project, "--output", "ndjson"]
     log = project.parent / "ours.log"
     began = time.perf_counter()
-    at: dict[str, tuple[float, float]] = {}
+    at: dict[str, float] = {}
+    own = 0.0
     with (
         log.open("w") as errors,
         subprocess.Popen(
@@ -131,13 +132,14 @@ def ours(project: Path) -> Once:
         for line in process.stdout:
             event = json.loads(line)
             if event.get("event") == "step":
-                at[event["name"]] = (time.perf_counter(), cpu(process.pid))
+                at[event["name"]] = time.perf_counter()
+            if event.get("event") != "log":
+                own = cpu(process.pid)  # of its last line, what it answers
     whole = time.perf_counter() - began
     if process.returncode:
         sys.exit(log.read_text())
     settle(project)
-    (begins, idle), (ends, busy) = at["layers"], at["images"]
-    return Once(whole=whole, outside=whole - (ends - begins), cpu=busy - idle)
+    return Once(whole=whole, outside=whole - (at["images"] - at["layers"]), cpu=own)
 
 
 def plain(project: Path) -> Once:
@@ -165,12 +167,12 @@ def measure(project: Path, times: int, before: Callable[[Path], None]) -> str:
         before(project)
         found[run].append(run(project))
     mine, base = (statistics.median(one.whole for one in found[run]) for run in (ours, plain))
-    outside, busy = (
+    outside, own = (
         statistics.median(getattr(one, part) for one in found[ours]) for part in ("outside", "cpu")
     )
     return (
         f"{mine - base:+.2f} s ({100 * (mine / base - 1):+.1f} %) of {base:.1f} s; "
-        f"before and after kas {outside:.2f} s, meanwhile {busy:.2f} s of CPU"
+        f"before and after kas {outside:.2f} s; {own:.2f} s of CPU"
     )
 
 
