@@ -7,8 +7,8 @@ tests/upstream/yocto, and so is the image: app, runtime and model are really bui
 and an image of the usual size is handed out.
 
 Both commands run in turn, each first as often as the other, on one project with one environment.
-Beside their difference stands what `edgeimg build` takes before and after kas, and its own CPU time:
-a busy machine makes less noise in these.
+Beside their difference stands what `edgeimg build` takes before and after kas, and its own CPU
+time: a busy machine makes less noise in these.
 """
 
 from __future__ import annotations
