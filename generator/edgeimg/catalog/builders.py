@@ -103,6 +103,9 @@ class YoctoPin(Manifest):
 
     branch: Word
     commit: Commit
+    conf: YoctoConf = Field(
+        default_factory=dict, description="Lines of local.conf without which its recipes fail."
+    )
 
 
 class YoctoRepository(Manifest):

@@ -125,7 +125,10 @@ def plan_yocto(
             "all products": {**catalog.conf, **catalog.series[series].conf},
             f"board {chosen.board.name}": serves.conf,
             **_accepted(chosen, serves),
-            f"runtime {runtime.name}": runtime.yocto.conf,
+            f"runtime {runtime.name}": {
+                **runtime.yocto.conf,
+                **_of_layers(catalog, runtime.yocto.layers, series),
+            },
             **({f"accelerator {accelerator.name}": added.conf} if accelerator else {}),
             **{f"feature {one.name}": one.yocto.conf for one in features},
             **_of_product(product),
@@ -175,6 +178,12 @@ def _with_layers(catalog: YoctoCatalog, layers: Iterable[str]) -> tuple[str, ...
     return tuple(
         name for name, one in catalog.repositories.items() if set(one.layers) & set(layers)
     )
+
+
+def _of_layers(catalog: YoctoCatalog, layers: Iterable[str], series: str) -> YoctoConf:
+    """What the repositories of these layers want in local.conf."""
+    pins = [catalog.repositories[one].series.get(series) for one in _with_layers(catalog, layers)]
+    return {name: value for pin in pins if pin for name, value in pin.conf.items()}
 
 
 def _machine(chosen: Chosen, serves: YoctoBoard) -> str:

@@ -167,6 +167,20 @@ def test_a_layer_of_the_runtime_is_not_the_machines(edgeimg: Edgeimg) -> None:
     assert "meta-tensorflow-lite:" in product
 
 
+@pytest.mark.parametrize(
+    ("runtime", "series", "asked"),
+    [("tflite", "scarthgap", True), ("tflite", "wrynose", False), ("litert", "scarthgap", False)],
+)
+def test_what_the_layer_wants_of_the_compiler_is_in_local_conf(
+    edgeimg: Edgeimg, runtime: str, series: str, asked: bool
+) -> None:
+    """Without it BitBake finds nobody who provides libgfortran, which the library depends on."""
+    words = _words([f"runtime={runtime}", f"yocto.series={series}"])
+    assert edgeimg("generate", *words, "--project", "out").status == 0
+    text = Path("out/meta-edgeimg/conf/templates/edgeimg/local.conf.sample").read_text()
+    assert ('FORTRAN:forcevariable = ",fortran"\n' in text) is asked
+
+
 def test_compat_does_not_offer_what_takes_nothing_of_the_model(edgeimg: Edgeimg) -> None:
     words = ["--board", "rock-5b", "--model", "digits", "--output", "json"]
     cells = json.loads(edgeimg("compat", *words).stdout)["cells"]
