@@ -107,8 +107,8 @@ class RuntimeYocto(Manifest):
     )
     append: Name | None = Field(
         default=None,
-        description="Our append to the layer's recipe, which downloads outside of BitBake: it has "
-        "no network with BB_NO_NETWORK.",
+        description="Our append to the layer's recipe, which downloads outside of BitBake: it "
+        "does not with BB_NO_NETWORK.",
     )
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
 
