@@ -6,7 +6,7 @@ ARCHITECTURE := amd64
 GNU_TRIPLET := x86_64-linux-gnu
 EFI_LOADER := BOOTX64.EFI
 EFI_STUB := linuxx64.efi.stub
-KERNEL_ARGS := console=ttyS0 quiet cryptomgr.notests panic=-1 no_timer_check mitigations=off initcall_blacklist=jent_mod_init,trace_eval_init,bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init loglevel=7
+KERNEL_ARGS := console=ttyS0 quiet cryptomgr.notests panic=-1 no_timer_check initcall_blacklist=jent_mod_init,trace_eval_init,bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init loglevel=7
 RUNTIME := litert
 RUNTIME_LIBRARY := usr/lib/libLiteRt.so
 RUNTIME_INCLUDE :=
