@@ -36,7 +36,7 @@ demo: setup-demo
 test: setup-test lint app-test
 	$(PYTEST) -m "not boards and not upstream"
 
-# Also with clang's static analyzer, which takes as long again as all that is compiled for it.
+# Also with clang's static analyzer, which takes longer than all else that clang-tidy does.
 test-all: APP_TEST = --analyze
 test-all: setup-all lint app-test
 	$(PYTEST) -m "not upstream"
