@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.repositories import git
 
 # As far as a machine needs it.
 BITBAKE_CONF = """
@@ -99,18 +100,9 @@ def acme(folder: Path, **more: str | bytes) -> Path:
     return layer(folder, "acme", {**files, **more})
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """Runs git in a folder."""
-    who = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=wrynose"]
-    done = subprocess.run(
-        ["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
 def publish(folder: Path, url: str) -> str:
     """Makes the folder a checkout of a branch `wrynose` that its remote has; the commit."""
-    git(folder, "init", "-q")
+    git(folder, "init", "-q", "-b", "wrynose")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "all")
     git(folder, "remote", "add", "origin", url)

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.unit.bsp.bspkit import BOARD, acme, core, git, layer, publish
+from tests.repositories import git
+from tests.unit.bsp.bspkit import BOARD, acme, core, layer, publish
 
 
 @pytest.fixture

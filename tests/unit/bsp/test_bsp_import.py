@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.unit.bsp.bspkit import BOARD, KERNEL, TUNE, acme, core, git, layer, publish
+from tests.repositories import git
+from tests.unit.bsp.bspkit import BOARD, KERNEL, TUNE, acme, core, layer, publish
 from tests.unit.render.bitbake_stub.kit import emit, kas_dump
 
 URL = "https://git.example.org/meta-acme"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.repositories import git
 from tests.unit.builders.test_yocto_drive import Trial
 
 from edgeimg.builders import yocto
@@ -26,11 +27,6 @@ from edgeimg.render.write import write
 
 # As kas names what it keeps of https://git.openembedded.org/bitbake and its like.
 HOST = "git.openembedded.org"
-
-
-def git(*words: str | Path) -> str:
-    who = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "init.defaultBranch=x"]
-    return subprocess.check_output(["git", *who, *map(str, words)], text=True).strip()
 
 
 @dataclass(kw_only=True)
@@ -63,7 +59,14 @@ class Offline:
     def refer(self) -> None:
         """What a build with the network leaves in the cache."""
         for name in self.yocto.repositories:
-            git("clone", "-q", "--bare", self.upstream(name), self.references / f"{HOST}.{name}")
+            git(
+                self.folder,
+                "clone",
+                "-q",
+                "--bare",
+                self.upstream(name),
+                self.references / f"{HOST}.{name}",
+            )
 
     def kas(self, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """The real one brings the layers to their commits, which no server on earth has."""
@@ -109,12 +112,12 @@ def offline(tmp_path: Path, session_cache: Path) -> Offline:
     layers = []
     for name, one in kept.items():
         upstream = made.upstream(name)
-        git("init", "-q", "-b", str(one.branch), upstream)
+        git(tmp_path, "init", "-q", "-b", str(one.branch), upstream)
         if name == "openembedded-core":
             (upstream / "oe-init-build-env").write_text("# kas sources it\n")
-            git("-C", upstream, "add", ".")
-        git("-C", upstream, "commit", "-q", "--allow-empty", "-m", name)
-        layers.append({"name": name, "commit": git("-C", upstream, "rev-parse", "HEAD")})
+            git(upstream, "add", ".")
+        git(upstream, "commit", "-q", "--allow-empty", "-m", name)
+        layers.append({"name": name, "commit": git(upstream, "rev-parse", "HEAD")})
     lock = Lock.model_validate(
         {
             "version": 1,
@@ -140,7 +143,13 @@ def test_what_is_kept_serves_another_project(offline: Offline) -> None:
 def test_clones_of_the_projects_own_suffice(offline: Offline) -> None:
     """As `kas build` makes them in it, with nothing kept for others."""
     for name in offline.yocto.repositories:
-        git("clone", "-q", offline.upstream(name), offline.project / "sources" / name)
+        git(
+            offline.folder,
+            "clone",
+            "-q",
+            offline.upstream(name),
+            offline.project / "sources" / name,
+        )
     environment = offline.environment()
     done = offline.kas(environment)
     assert done.returncode == 0, done.stderr
@@ -162,8 +171,8 @@ def test_what_is_missing_is_named_before_kas_starts(
     monkeypatch.setattr(drive, "KAS", ("/nowhere/kas",))
     monkeypatch.setenv("KAS_REPO_REF_DIR", str(offline.references))
     offline.refer()
-    git("-C", offline.upstream("bitbake"), "commit", "-q", "--allow-empty", "-m", "newer")
-    newer = git("-C", offline.upstream("bitbake"), "rev-parse", "HEAD")
+    git(offline.upstream("bitbake"), "commit", "-q", "--allow-empty", "-m", "newer")
+    newer = git(offline.upstream("bitbake"), "rev-parse", "HEAD")
     lock = offline.project / "kas.lock.yml"
     content = yaml.safe_load(lock.read_text())
     content["overrides"]["repos"]["bitbake"]["commit"] = newer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from tests.unit.render.bitbake_stub.kit import CATALOG
 
 Edgeimg = Callable[..., Any]
+Plan = Callable[..., dict[str, Any]]
 LAYER = CATALOG["series"]["wrynose"]["provides"]["libonnxruntime"]["version"]
 OF_BOARD = "1.18.0"  # on scarthgap it is the boards that say so
 PRODUCT = """\
@@ -21,49 +21,35 @@ builder: yocto
 models: [digits-onnx]
 """
 
-
-@pytest.fixture(autouse=True)
-def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "edgeimg.yaml").write_text(PRODUCT, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("product")
 
 
-def _plan(edgeimg: Edgeimg, *settings: str) -> dict[str, Any]:
-    words = [word for one in settings for word in ("--set", one)]
-    answer = edgeimg("plan", "--output", "json", *words)
-    assert answer.status == 0, answer.stderr
-    plan: dict[str, Any] = json.loads(answer.stdout)
-    return plan
-
-
-def test_the_wheel_is_taken_unless_the_layer_is_asked_for(edgeimg: Edgeimg) -> None:
-    assert _plan(edgeimg)["runtime from"].endswith(".whl")
-    assert _plan(edgeimg, "yocto.runtime_from=wheel") == _plan(edgeimg)
-    plan = _plan(edgeimg, "yocto.runtime_from=layer")
-    assert plan["runtime"] == f"onnxruntime {LAYER}"
-    assert plan["runtime from"] == "libonnxruntime of meta-onnxruntime"
+def test_the_wheel_is_taken_unless_the_layer_is_asked_for(plan: Plan) -> None:
+    assert plan()["runtime from"].endswith(".whl")
+    assert plan("yocto.runtime_from=wheel") == plan()
+    found = plan("yocto.runtime_from=layer")
+    assert found["runtime"] == f"onnxruntime {LAYER}"
+    assert found["runtime from"] == "libonnxruntime of meta-onnxruntime"
 
 
 @pytest.mark.parametrize(("series", "version"), [("wrynose", LAYER), ("scarthgap", OF_BOARD)])
-def test_without_a_wheel_it_is_the_layers(edgeimg: Edgeimg, series: str, version: str) -> None:
-    plan = _plan(edgeimg, "board=qemu-riscv64", f"yocto.series={series}")
-    assert plan["runtime"] == f"onnxruntime {version}"
+def test_without_a_wheel_it_is_the_layers(plan: Plan, series: str, version: str) -> None:
+    found = plan("board=qemu-riscv64", f"yocto.series={series}")
+    assert found["runtime"] == f"onnxruntime {version}"
 
 
-def test_the_layers_version_is_enough_to_ask_for_it(edgeimg: Edgeimg) -> None:
-    assert "meta-onnxruntime" in _plan(edgeimg, f"runtime_version={LAYER}")["runtime from"]
+def test_the_layers_version_is_enough_to_ask_for_it(plan: Plan) -> None:
+    assert "meta-onnxruntime" in plan(f"runtime_version={LAYER}")["runtime from"]
 
 
 @pytest.mark.parametrize(
     ("board", "series"),
     [("raspberrypi4", "scarthgap"), ("raspberrypi5", "scarthgap"), ("qemu-x86-64", "wrynose")],
 )
-def test_it_is_had_where_the_layers_recipe_builds(
-    edgeimg: Edgeimg, board: str, series: str
-) -> None:
+def test_it_is_had_where_the_layers_recipe_builds(plan: Plan, board: str, series: str) -> None:
     """On scarthgap that is Raspberry Pi and RISC-V alone."""
     words = (f"board={board}", f"yocto.series={series}", "yocto.runtime_from=layer")
-    assert "meta-onnxruntime" in _plan(edgeimg, *words)["runtime from"]
+    assert "meta-onnxruntime" in plan(*words)["runtime from"]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +80,8 @@ def test_it_is_had_where_the_layers_recipe_builds(
         (["yocto.runtime_from=recipe"], "yocto.runtime_from: 'recipe' is not one of wheel, layer"),
     ],
 )
-def test_what_does_not_fit_is_told(edgeimg: Edgeimg, settings: list[str], message: str) -> None:
-    answer = edgeimg("check", *(word for one in settings for word in ("--set", one)))
+def test_what_does_not_fit_is_told(ask: Edgeimg, settings: list[str], message: str) -> None:
+    answer = ask("check", *settings)
     assert answer.status == 2
     assert message in answer.stderr
     assert answer.stderr.count("\n") == 1

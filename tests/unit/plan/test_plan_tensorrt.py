@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 Edgeimg = Callable[..., Any]
+Plan = Callable[..., dict[str, Any]]
 PRODUCT = """\
 version: 1
 name: demo
@@ -17,32 +17,21 @@ board: jetson-orin
 models: [digits-onnx]
 """
 
-
-@pytest.fixture(autouse=True)
-def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "edgeimg.yaml").write_text(PRODUCT, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("product")
 
 
-def _plan(edgeimg: Edgeimg, *settings: str) -> tuple[str, str]:
-    words = [word for one in settings for word in ("--set", one)]
-    answer = edgeimg("plan", "--output", "json", *words)
-    assert answer.status == 0, answer.stderr
-    plan = json.loads(answer.stdout)
-    return plan["runtime"], plan["accelerator"]
-
-
-def test_the_cpu_is_the_default(edgeimg: Edgeimg) -> None:
-    runtime, accelerator = _plan(edgeimg)
-    assert runtime.startswith("onnxruntime ")
-    assert accelerator == ""
+def test_the_cpu_is_the_default(plan: Plan) -> None:
+    found = plan()
+    assert found["runtime"].startswith("onnxruntime ")
+    assert found["accelerator"] == ""
 
 
 @pytest.mark.parametrize("wish", ["accelerator=cuda", "runtime=tensorrt"])
 @pytest.mark.parametrize(("series", "version"), [("wrynose", "10.16.2"), ("scarthgap", "10.3.0")])
-def test_either_word_asks_for_both(edgeimg: Edgeimg, wish: str, series: str, version: str) -> None:
-    found = _plan(edgeimg, wish, f"yocto.series={series}")
-    assert found == (f"tensorrt {version}", f"cuda {version}")
+def test_either_word_asks_for_both(plan: Plan, wish: str, series: str, version: str) -> None:
+    found = plan(wish, f"yocto.series={series}")
+    assert found["runtime"] == f"tensorrt {version}"
+    assert found["accelerator"] == f"cuda {version}"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +54,8 @@ def test_either_word_asks_for_both(edgeimg: Edgeimg, wish: str, series: str, ver
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(edgeimg: Edgeimg, settings: list[str], message: str) -> None:
-    answer = edgeimg("check", *(word for one in settings for word in ("--set", one)))
+def test_what_does_not_fit_is_refused(ask: Edgeimg, settings: list[str], message: str) -> None:
+    answer = ask("check", *settings)
     assert answer.status == 2
     assert message in answer.stderr
 

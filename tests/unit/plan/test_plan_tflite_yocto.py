@@ -14,6 +14,7 @@ from tests.unit.render.bitbake_stub.kit import CATALOG
 from edgeimg.manifest.board import YoctoBoardSeries
 
 Edgeimg = Callable[..., Any]
+Plan = Callable[..., dict[str, Any]]
 VERSIONS = {
     series: one["provides"]["libtensorflow-lite"]["version"]
     for series, one in CATALOG["series"].items()
@@ -27,15 +28,7 @@ builder: yocto
 models: [digits]
 """
 
-
-@pytest.fixture(autouse=True)
-def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "edgeimg.yaml").write_text(PRODUCT, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-
-
-def _words(settings: list[str]) -> list[str]:
-    return [word for one in settings for word in ("--set", one)]
+pytestmark = pytest.mark.usefixtures("product")
 
 
 def _cells(edgeimg: Edgeimg) -> list[dict[str, str]]:
@@ -63,12 +56,10 @@ def test_every_board_has_it_in_every_series_that_serves_it(edgeimg: Edgeimg) -> 
 
 
 @pytest.mark.parametrize("board", ["qemu-arm", "qemu-riscv64"])
-def test_without_a_wheel_it_is_what_is_taken(edgeimg: Edgeimg, board: str) -> None:
-    answer = edgeimg("plan", "--output", "json", "--set", f"board={board}")
-    assert answer.status == 0, answer.stderr
-    plan = json.loads(answer.stdout)
-    assert plan["runtime"] == f"tflite {VERSIONS['wrynose']}"
-    assert plan["runtime from"] == "libtensorflow-lite of meta-tensorflow-lite"
+def test_without_a_wheel_it_is_what_is_taken(plan: Plan, board: str) -> None:
+    found = plan(f"board={board}")
+    assert found["runtime"] == f"tflite {VERSIONS['wrynose']}"
+    assert found["runtime from"] == "libtensorflow-lite of meta-tensorflow-lite"
 
 
 def test_where_there_is_a_wheel_it_is_taken_when_asked_for(edgeimg: Edgeimg) -> None:
@@ -143,17 +134,17 @@ def test_each_accelerator_is_where_all_of_it_is(edgeimg: Edgeimg) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_told(edgeimg: Edgeimg, settings: list[str], message: str) -> None:
-    answer = edgeimg("check", *_words(settings))
+def test_what_does_not_fit_is_told(ask: Edgeimg, settings: list[str], message: str) -> None:
+    answer = ask("check", *settings)
     assert answer.status == 2
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
-def test_another_builder_that_has_not_all_of_it_is_no_way_out(edgeimg: Edgeimg) -> None:
+def test_another_builder_that_has_not_all_of_it_is_no_way_out(ask: Edgeimg) -> None:
     """The board's kernel would do with Buildroot, but that has no package of its library."""
     settings = ["accelerator=edgetpu-usb", "provides={libtensorflow-lite: '2.30'}"]
-    answer = edgeimg("check", *_words(settings))
+    answer = ask("check", *settings)
     assert answer.status == 2
     assert "Buildroot" not in answer.stderr
 
@@ -172,11 +163,11 @@ def test_a_layer_of_the_runtime_is_not_the_machines(edgeimg: Edgeimg) -> None:
     [("tflite", "scarthgap", True), ("tflite", "wrynose", False), ("litert", "scarthgap", False)],
 )
 def test_what_the_layer_wants_of_the_compiler_is_in_local_conf(
-    edgeimg: Edgeimg, runtime: str, series: str, asked: bool
+    ask: Edgeimg, runtime: str, series: str, asked: bool
 ) -> None:
     """Without it BitBake finds nobody who provides libgfortran, which the library depends on."""
-    words = _words([f"runtime={runtime}", f"yocto.series={series}"])
-    assert edgeimg("generate", *words, "--project", "out").status == 0
+    answer = ask("generate --project out", f"runtime={runtime}", f"yocto.series={series}")
+    assert answer.status == 0
     text = Path("out/meta-edgeimg/conf/templates/edgeimg/local.conf.sample").read_text()
     assert ('FORTRAN:forcevariable = ",fortran"\n' in text) is asked
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.repositories import git
 
 from edgeimg.errors import UserError
 from edgeimg.events import silent
 from edgeimg.prepare.layers import LayersRequest, heads
-
-
-def _git(folder: Path, *words: str) -> str:
-    named = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "init.defaultBranch=main"]
-    done = subprocess.run(
-        ["git", *named, *words], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 def _request(folder: Path, branch: str) -> LayersRequest:
@@ -28,17 +20,17 @@ def _request(folder: Path, branch: str) -> LayersRequest:
 def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "meta-x"
     folder.mkdir()
-    _git(folder, "init", "-q")
-    _git(folder, "commit", "-q", "--allow-empty", "-m", "one")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "one")
     return folder
 
 
 def test_the_head_is_found(repository: Path) -> None:
     before = heads((_request(repository, "main"),), silent)
-    _git(repository, "commit", "-q", "--allow-empty", "-m", "two")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "two")
     after = heads((_request(repository, "main"),), silent)
     assert before != after
-    assert after[0].commit == _git(repository, "rev-parse", "HEAD")
+    assert after[0].commit == git(repository, "rev-parse", "HEAD")
 
 
 def test_a_branch_that_is_not_there(repository: Path) -> None:
