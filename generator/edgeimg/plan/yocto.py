@@ -125,10 +125,8 @@ def plan_yocto(
             "all products": {**catalog.conf, **catalog.series[series].conf},
             f"board {chosen.board.name}": serves.conf,
             **_accepted(chosen, serves),
-            f"runtime {runtime.name}": {
-                **runtime.yocto.conf,
-                **_of_layers(catalog, runtime.yocto.layers, series),
-            },
+            **_of_layers(catalog, wanted, series),
+            f"runtime {runtime.name}": runtime.yocto.conf,
             **({f"accelerator {accelerator.name}": added.conf} if accelerator else {}),
             **{f"feature {one.name}": one.yocto.conf for one in features},
             **_of_product(product),
@@ -180,10 +178,10 @@ def _with_layers(catalog: YoctoCatalog, layers: Iterable[str]) -> tuple[str, ...
     )
 
 
-def _of_layers(catalog: YoctoCatalog, layers: Iterable[str], series: str) -> YoctoConf:
+def _of_layers(catalog: YoctoCatalog, layers: Iterable[str], series: str) -> dict[str, YoctoConf]:
     """What the repositories of these layers want in local.conf."""
-    pins = [catalog.repositories[one].series.get(series) for one in _with_layers(catalog, layers)]
-    return {name: value for pin in pins if pin for name, value in pin.conf.items()}
+    pins = {name: catalog.repositories[name].series for name in _with_layers(catalog, layers)}
+    return {f"repository {name}": of[series].conf for name, of in pins.items() if series in of}
 
 
 def _machine(chosen: Chosen, serves: YoctoBoard) -> str:

@@ -20,7 +20,6 @@ APP_TESTS = ("tests/", "fuzz/")
 # What starts the app, with any builder: path in `debian-image/` -> name in a package.
 SUPPORT = {
     "root/usr/lib/edgeimg/features": "features",
-    "root/usr/lib/edgeimg/service": "service",
     "root/usr/lib/edgeimg/verify": "verify",
     "features/systemd/root/usr/lib/edgeimg/service": "service.systemd",
     "features/systemd/root/usr/lib/systemd/system-generators/edgeimg": "generator",
@@ -31,6 +30,11 @@ SUPPORT = {
     "features/systemd/root/usr/lib/systemd/system/multi-user.target.d/edgeimg.conf": (
         "multi-user.conf"
     ),
+}
+# The same for busybox's init.
+BUSYBOX_SUPPORT = {
+    "root/usr/lib/edgeimg/first": "first",
+    "root/usr/lib/edgeimg/service": "service",
 }
 
 

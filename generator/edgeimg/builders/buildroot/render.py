@@ -12,6 +12,7 @@ from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB
 from edgeimg.plan.plan import BuildrootPlan, Plan
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.contents import (
+    BUSYBOX_SUPPORT,
     SUPPORT,
     add_app,
     add_configuration,
@@ -126,7 +127,7 @@ def _add_package_contents(tree: Tree, plan: Plan, inputs: Inputs) -> None:
     """What the two packages of every product are made of."""
     package = "external/package/edge-infer"
     add_app(tree, plan, f"{package}/src")
-    for source, name in SUPPORT.items():
+    for source, name in (SUPPORT | BUSYBOX_SUPPORT).items():
         path = data("debian-image") / source
         executable = bool(path.stat().st_mode & 0o100)
         tree.add(f"{package}/{name}", Copy(source=path, executable=executable))

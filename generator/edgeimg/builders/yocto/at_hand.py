@@ -43,14 +43,13 @@ def without_network(
         referred.append(reference.is_dir())
         if not (cloned[-1] or (not clone.exists() and _has(reference, commits[name], reference))):
             missing.append(f"{name} {commits[name][:12]}")
-    if not missing and all(cloned):
-        # For a reference that is gone kas would ask the server, though nothing needs it.
-        kept = dict(environment)
-        if not all(referred):
-            del kept[REFERENCES]
-        return kept
+    kept = dict(environment)
     if not missing and all(referred):
-        return dict(environment)
+        return kept
+    if all(cloned):
+        # For a reference that is gone kas would ask the server, though nothing needs it.
+        del kept[REFERENCES]
+        return kept
     raise UserError(
         f"not on this machine: {', '.join(missing) or references}",
         place="--offline",
