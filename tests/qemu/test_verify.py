@@ -124,3 +124,4 @@ def test_a_wrong_answer(variant: Variant, built: Built) -> None:
     said = _failed(variant(**{"usr/lib/edgeimg/verify": script}))
     assert "wrong answer: digits/07.pgm" in said
     assert "host: 7, guest: 1" in said
+    assert "of the console" not in said, "it would hide the one line that matters"

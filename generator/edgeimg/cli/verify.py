@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from edgeimg.prepare.golden import Golden
     from edgeimg.verify.verdict import Failure, Verdict
 
+# Failures that the console's last lines may tell more of.
+ON_CONSOLE = {"panic", "hang", "qemu", "truncated", "corrupted", "application", "missing"}
 MAX_CONSOLE_LINE = 240  # characters shown: an answer of thousands of values is one line
 
 
@@ -270,7 +272,7 @@ def _print(verdict: Verdict, image: Image | None) -> None:
     )
     for failure in verdict.failures:
         _print_failure(failure)
-    if verdict.failures and verdict.console:
+    if verdict.console and any(one.kind in ON_CONSOLE for one in verdict.failures):
         print(f"The last {len(verdict.console)} lines of the console:", file=sys.stderr)
         for line in verdict.console:
             more = f" ... ({len(line):,} characters)" if len(line) > MAX_CONSOLE_LINE else ""

@@ -70,7 +70,9 @@ def judge(
             # An application that died has one failure, not one for each missing output.
             failures.extend([] if died else lost)
             verdicts.extend(compared)
-    failures.extend(_wrong(verdict) for verdict in verdicts if not verdict.passed)
+    wrong = [verdict for verdict in verdicts if not verdict.passed]
+    everywhere = {verdict.model for verdict in wrong if verdict.mode == "reference"}
+    failures.extend(_wrong(one, only_default=one.model not in everywhere) for one in wrong)
     return tuple(failures), tuple(verdicts)
 
 
@@ -174,7 +176,7 @@ def _compared(
     )
 
 
-def _wrong(verdict: SampleVerdict) -> Failure:
+def _wrong(verdict: SampleVerdict, *, only_default: bool) -> Failure:
     answers = ""
     if verdict.top_1[0] is not None:
         answers = f" (host: {verdict.top_1[0]}, guest: {verdict.top_1[1]})"
@@ -182,9 +184,24 @@ def _wrong(verdict: SampleVerdict) -> Failure:
         kind="answer",
         message=f"wrong answer: {verdict.model}/{verdict.sample}, {verdict.mode} kernels, "
         f"output {verdict.output}: {verdict.reason}{answers}",
+        hint=_allowing(verdict) if only_default else "",
         model=verdict.model,
         mode=verdict.mode,
         sample=verdict.sample,
+    )
+
+
+def _allowing(verdict: SampleVerdict) -> str:
+    """What allows a difference that optimised kernels can make; empty where none can."""
+    worst, allowed = verdict.worst, verdict.allowed
+    # An eighth of an int8's range, and what weights of int8 cost a float model.
+    far = 32 if verdict.unit == "lsb" else 200 * allowed
+    if verdict.rule == "equal" or not allowed < worst <= far:
+        return ""
+    key = f"lsb: {worst:.0f}" if verdict.unit == "lsb" else f"absolute: {1.1 * worst:.1e}"
+    return (
+        "Optimised kernels differ between CPUs. If that much is right for the model, its manifest "
+        f"allows it: `tolerance: {{{key}}}`."
     )
 
 

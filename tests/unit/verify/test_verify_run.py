@@ -203,6 +203,20 @@ def test_the_same_bit_is_within_the_tolerance_of_default_kernels(qemu: FakeQemu)
     assert rows(verdict)[1].worst == 1
 
 
+def test_a_little_more_than_that_says_what_allows_it(qemu: FakeQemu) -> None:
+    stream = Stream()
+    stream.raw["default", "a.pgm"] = bytes([15, 100, 20])
+    qemu.play(stream=stream.data())
+    verdict = verify(qemu)
+    assert only(verdict)[1].endswith("off by 5 LSB, allowed are 3 (host: one, guest: one)")
+    assert "`tolerance: {lsb: 5}`" in verdict.failures[0].hint
+    # What the reference kernels find wrong too is wrong, and so is what is far off.
+    stream.raw["reference", "a.pgm"] = bytes([15, 100, 20])
+    stream.raw["default", "b with space.pgm"] = bytes([20, 10, 50])
+    qemu.play(stream=stream.data())
+    assert [failure.hint for failure in verify(qemu).failures] == ["", "", ""]
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
