@@ -18,7 +18,7 @@ from edgeimg.manifest.model import ImageInput
 from edgeimg.model.info import Quantization, TensorInfo
 from edgeimg.plan.plan import PlannedInput, PlannedOutput
 from edgeimg.prepare.pictures import decode
-from edgeimg.prepare.preprocess import frame_bytes
+from edgeimg.prepare.preprocess import frame_of
 
 CASES = 24  # of each kind of picture
 TYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool")
@@ -76,7 +76,7 @@ def picture_size(
 
 def host(path: Path, given: PlannedInput) -> bytes | None:
     try:
-        return frame_bytes(path, [given])
+        return frame_of(path.read_bytes(), [given], place=str(path))
     except UserError as error:
         assert "broken sample" in error.message
         return None

@@ -16,8 +16,6 @@ from edgeimg.catalog.architectures import Architecture
 from edgeimg.catalog.builders import YoctoCatalog
 from edgeimg.manifest.base import NAME_PATTERN
 
-WIDTH = 100
-
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:

@@ -134,7 +134,6 @@ class PlannedRuntime:
     homepage: str
     kernel_modes: tuple[str, ...]
     host: str
-    host_package: str
     wheel: WheelRequest | None
     debian: DebianRuntime | None = None
     config: Config = field(default_factory=dict)

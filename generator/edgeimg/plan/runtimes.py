@@ -276,7 +276,6 @@ def _planned(
         homepage=runtime.homepage,
         kernel_modes=runtime.kernel_modes,
         host=runtime.host,
-        host_package=runtime.package,
         wheel=wheel,
         debian=debian,
         config=config or {},

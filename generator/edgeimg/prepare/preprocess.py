@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +21,8 @@ from edgeimg.prepare.pictures import BrokenPictureError, Samples, Size, decode
 ONE = 2048  # 1.0 of a tap's fraction
 
 
-def frame_bytes(path: Path, inputs: Sequence[PlannedInput]) -> bytes:
-    """All input tensors of a sample, one after the other, little-endian.
-
-    Raises:
-        UserError: the file cannot be read, or is not what the model takes.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as problem:
-        raise UserError(f"cannot read it: {problem.strerror}", place=str(path)) from problem
-    return frame_of(data, inputs, place=str(path))
-
-
 def frame_of(data: bytes, inputs: Sequence[PlannedInput], *, place: str) -> bytes:
-    """The same for a sample's content that was read already.
+    """All input tensors of a sample's content, one after the other, little-endian.
 
     Raises:
         UserError: at `place`: it is broken, or not what the model takes.

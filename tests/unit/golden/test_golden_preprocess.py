@@ -6,7 +6,6 @@ import io
 import math
 import struct
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from edgeimg.manifest.model import ImageInput
 from edgeimg.model.info import Quantization, TensorInfo
 from edgeimg.plan.plan import PlannedInput
 from edgeimg.prepare.pictures import decode
-from edgeimg.prepare.preprocess import frame_bytes, frame_of
+from edgeimg.prepare.preprocess import frame_of
 
 Rows = list[list[tuple[int, ...]]]
 
@@ -320,12 +319,10 @@ def test_how_much_smaller(
         (jpeg("CMYK"), "mode CMYK are not supported"),
     ],
 )
-def test_broken_pictures(data: bytes, words: str, tmp_path: Path) -> None:
-    sample = tmp_path / "broken.pic"
-    sample.write_bytes(data)
+def test_broken_pictures(data: bytes, words: str) -> None:
     with pytest.raises(UserError, match=words) as error:
-        frame_bytes(sample, [planned(1, 1)])
-    assert error.value.place == str(sample)
+        frame_of(data, [planned(1, 1)], place="broken.pic")
+    assert error.value.place == "broken.pic"
 
 
 def test_a_picture_that_must_fit() -> None:
