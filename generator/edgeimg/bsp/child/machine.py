@@ -14,21 +14,21 @@ from edgeimg.bsp.child.bitbake import BitBake, cause, preferred
 
 LONGEST = 20000  # characters of one value
 # Of `Machines.read`, each with its own time.
-STEPS = 4
+STEPS = 5
 
 
 class Machines:
     """Reads machines, one at a time.
 
     Args:
-        core: whether oe-core is among the layers.
+        core: the folder of oe-core's layer, or "".
         layers: folders.
         recipes: entries as `Layers` tells them.
         d: the layers' configuration, which is copied for each.
     """
 
     def __init__(
-        self, bitbake: BitBake, request: Any, core: bool, layers: list[str], recipes: Any, d: Any
+        self, bitbake: BitBake, request: Any, core: str, layers: list[str], recipes: Any, d: Any
     ) -> None:
         self.bitbake = bitbake
         self.request = request
@@ -52,11 +52,16 @@ class Machines:
             problem = "a MACHINE has no blanks"
         elif os.path.isfile(paths[0]):
             _, problem = timed(lambda: self._parse(d, name))
+        unread = None
+        if problem is None:
+            d, unread = self._inherit(d)
         answer["missing"] = list(dict.fromkeys(self.bitbake.missing))
         answer["problem"] = problem
         if problem is None:
             found, problem = timed(lambda: values(d, self.request["words"]))
             answer["values"], answer["problem"] = found or {}, problem
+            if unread:
+                answer["values"]["INHERIT"] = {"problem": unread}
             kernel, _ = timed(lambda: self._kernel(d))
             answer["kernel"] = kernel or {}
             hints, _ = timed(lambda: self._hints(d))
@@ -65,6 +70,12 @@ class Machines:
                 answer["preferred"] = preferred(d)
             answer["layers"] = self._layers(d)
         return answer
+
+    def _inherit(self, d: Any) -> tuple[Any, str | None]:
+        """With the classes that it inherits, or as it is and what went wrong with them."""
+        copy = self.bitbake.copy(d)
+        _, problem = self.bitbake.timed(lambda: self.bitbake.inherit(copy, self.core))
+        return d if problem else copy, problem
 
     def _parse(self, d: Any, name: str) -> None:
         if self.core:
