@@ -33,6 +33,7 @@ DEATHS = 5
 # What is asked of a machine.
 WORDS = (
     "DEFAULTTUNE",
+    "DEPLOY_DIR_IMAGE",
     "DISTRO",
     "DISTRO_FEATURES",
     "EFI_PROVIDER",
@@ -43,6 +44,8 @@ WORDS = (
     "PREFERRED_PROVIDER_virtual/bootloader",
     "PREFERRED_PROVIDER_virtual/kernel",
     "SERIAL_CONSOLES",
+    "TMPDIR",
+    "TOPDIR",
     "TUNE_ARCH",
     "TUNE_CCARGS",
     "TUNE_FEATURES",

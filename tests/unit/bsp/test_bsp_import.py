@@ -265,6 +265,15 @@ def test_what_a_class_of_the_vendors_adds_to_a_machine(edgeimg, place) -> None: 
     assert "missing here: classes/absent.bbclass" in text["short"]
 
 
+def test_a_layer_that_deploys_elsewhere(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    deploys = 'DEPLOY_DIR_IMAGE:acme = "${TOPDIR}/deploy-acme/images/${MACHINE}"'
+    acme(place / "meta-acme")
+    with (place / "meta-acme/conf/layer.conf").open("a") as conf:
+        conf.write(deploys)
+    edgeimg("bsp", "import", "meta-acme")
+    assert board()["builders"]["yocto"]["deploy"] == "deploy-acme"
+
+
 def test_only_the_named_machine(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     files = {f"conf/machine/acme-{name}.conf": BOARD for name in ("one", "two", "three")}
     layer(place / "meta-acme", "acme", files)
