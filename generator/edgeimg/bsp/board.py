@@ -77,7 +77,8 @@ def draft(
     layers = _needed(machine, reading, chosen=chosen)
     _layers(made, layers, reading, origins, facts, out)
     _artefacts(made, machine)
-    _deploy(made, machine)
+    if machine.deploys not in (None, "tmp/deploy"):
+        made.say(f"deploy: {quoted(machine.deploys)} # DEPLOY_DIR_IMAGE", 4)
     _series(made, machine, layers, reading, origins, facts)
     return made
 
@@ -285,19 +286,6 @@ def _artefacts(made: Draft, machine: Machine) -> None:
     made.say("# All of IMAGE_FSTYPES; strike what need not be handed out.", 4)
     made.say(f"artefacts: [{words}]", 4)
     made.shown["images"] = " ".join(good)
-
-
-def _deploy(made: Draft, machine: Machine) -> None:
-    """Where the images come to lie, where that is not what oe-core says."""
-    values = machine.values
-    folder = values.get("DEPLOY_DIR_IMAGE", "").removesuffix(f"/images/{machine.name}")
-    for variable, place in (("TMPDIR", "tmp/"), ("TOPDIR", "")):
-        start = f"{values.get(variable, '')}/"
-        if len(start) > 1 and folder.startswith(start):
-            below = place + folder.removeprefix(start)
-            if below != "tmp/deploy":
-                made.say(f"deploy: {quoted(below)} # DEPLOY_DIR_IMAGE", 4)
-            return
 
 
 def _series(

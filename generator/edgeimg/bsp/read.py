@@ -33,7 +33,6 @@ DEATHS = 5
 # What is asked of a machine.
 WORDS = (
     "DEFAULTTUNE",
-    "DEPLOY_DIR_IMAGE",
     "DISTRO",
     "DISTRO_FEATURES",
     "EFI_PROVIDER",
@@ -44,8 +43,6 @@ WORDS = (
     "PREFERRED_PROVIDER_virtual/bootloader",
     "PREFERRED_PROVIDER_virtual/kernel",
     "SERIAL_CONSOLES",
-    "TMPDIR",
-    "TOPDIR",
     "TUNE_ARCH",
     "TUNE_CCARGS",
     "TUNE_FEATURES",
@@ -280,6 +277,7 @@ def _machine(said: dict[str, Any], found: dict[str, tuple[Path, ...]]) -> Machin
         hints=tuple(_recipe(one) for one in said.get("hints", ())),
         preferred=dict(said.get("preferred", {})),
         layers=tuple(Path(one) for one in said.get("layers", ())),
+        deploys=said.get("deploys"),
     )
 
 

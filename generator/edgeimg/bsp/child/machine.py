@@ -14,7 +14,7 @@ from edgeimg.bsp.child.bitbake import BitBake, cause, preferred
 
 LONGEST = 20000  # characters of one value
 # Of `Machines.read`, each with its own time.
-STEPS = 5
+STEPS = 6
 
 
 class Machines:
@@ -66,6 +66,7 @@ class Machines:
             answer["kernel"] = kernel or {}
             hints, _ = timed(lambda: self._hints(d))
             answer["hints"] = hints or []
+            answer["deploys"], _ = timed(lambda: _deploys(d, name))
             if self.request["preferred"]:
                 answer["preferred"] = preferred(d)
             answer["layers"] = self._layers(d)
@@ -171,6 +172,16 @@ def values(d: Any, words: list[str]) -> dict[str, Any]:
         elif value is not None:
             found[word] = {"problem": f"not known in full: {str(value)[:200]}"}
     return found
+
+
+def _deploys(d: Any, machine: str) -> str | None:
+    """The folder of images/, below the build folder, with the usual TMPDIR."""
+    folder = (d.getVar("DEPLOY_DIR_IMAGE") or "").removesuffix(f"/images/{machine}")
+    for variable, place in (("TMPDIR", "tmp/"), ("TOPDIR", "")):
+        start = f"{d.getVar(variable) or ''}/"
+        if len(start) > 1 and folder.startswith(start):
+            return place + str(folder).removeprefix(start)
+    return None
 
 
 def _priority(d: Any, entry: Any) -> int:
