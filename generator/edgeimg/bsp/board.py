@@ -75,6 +75,8 @@ def draft(
     layers = _needed(machine, reading, chosen=chosen)
     _layers(made, layers, reading, origins, facts, out)
     _artefacts(made, machine)
+    if machine.deploys not in (None, "tmp/deploy"):
+        made.say(f"deploy: {quoted(machine.deploys)} # DEPLOY_DIR_IMAGE", 4)
     _series(made, machine, layers, reading, origins, facts)
     return made
 

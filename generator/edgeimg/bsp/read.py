@@ -277,6 +277,7 @@ def _machine(said: dict[str, Any], found: dict[str, tuple[Path, ...]]) -> Machin
         hints=tuple(_recipe(one) for one in said.get("hints", ())),
         preferred=dict(said.get("preferred", {})),
         layers=tuple(Path(one) for one in said.get("layers", ())),
+        deploys=said.get("deploys"),
     )
 
 

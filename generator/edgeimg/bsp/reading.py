@@ -81,6 +81,8 @@ class Machine:
         values: variables, expanded.
         unknown: variables that cannot be expanded, and why.
         layers: those that it is read from.
+        deploys: where images come to lie, below the build folder and above images/; None when
+            that cannot be told.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Machine:
     hints: tuple[Recipe, ...] = ()
     preferred: dict[str, str] = field(default_factory=dict)
     layers: tuple[Path, ...] = ()
+    deploys: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

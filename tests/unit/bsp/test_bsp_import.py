@@ -222,6 +222,58 @@ KERNEL_VERSION_UNKNOWN = "${NOT_SET}"
     assert "kernel" not in board("nokernel")["builders"]["yocto"]["series"]["wrynose"]
 
 
+FAMILIES = """
+def acme_families(d):
+    return "acme-bsp:" + d.getVar("ACME_MACHINE")
+
+python acme_told() {
+    d.renameVar("MACHINEOVERRIDES", "ACME_MACHINE")
+    d.setVar("MACHINEOVERRIDES", "${@acme_families(d)}")
+}
+addhandler acme_told
+acme_told[eventmask] = "bb.event.ConfigParsed"
+"""
+BROKEN = FAMILIES.replace("d.renameVar", "bb.fatal('acme has no family')\n    d.renameVar")
+FAMILY = """
+require conf/machine/include/tune-a53.inc
+KERNEL:acme-bsp ??= "linux-acme"
+PREFERRED_PROVIDER_virtual/kernel ??= "${KERNEL}"
+"""
+
+
+def test_what_a_class_of_the_vendors_adds_to_a_machine(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    """Families of SoCs as overrides, which a class makes when the configuration has been read."""
+    files = {
+        "classes/families.bbclass": FAMILIES,
+        "classes/broken.bbclass": BROKEN,
+        "conf/machine/one.conf": f'{FAMILY}INHERIT += "families"\n',
+        "conf/machine/plain.conf": FAMILY,
+        "conf/machine/sad.conf": f'{FAMILY}INHERIT += "broken"\n',
+        "conf/machine/short.conf": f'{FAMILY}INHERIT += "families absent"\n',
+        "recipes-kernel/linux/linux-acme_6.12.bb": KERNEL,
+    }
+    layer(place / "meta-family", "family", files)
+    answer = edgeimg("bsp", "import", "meta-family", "--output", "json")
+    assert answer.status == 0, answer.stdout
+    for name in ("one", "short"):
+        provides = board(name)["builders"]["yocto"]["series"]["wrynose"]["provides"]
+        assert provides["kernel"]["version"] == "6.12.30"
+    text = {one: Path(f"boards/{one}.yaml").read_text() for one in ("plain", "sad", "short")}
+    for name in ("plain", "sad"):
+        assert "kernel is not known" in text[name]
+    assert "INHERIT cannot be told" in text["sad"] and "INHERIT" not in text["plain"]
+    assert "missing here: classes/absent.bbclass" in text["short"]
+
+
+def test_a_layer_that_deploys_elsewhere(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    deploys = 'DEPLOY_DIR_IMAGE:acme = "${TOPDIR}/deploy-acme/images/${MACHINE}"'
+    acme(place / "meta-acme")
+    with (place / "meta-acme/conf/layer.conf").open("a") as conf:
+        conf.write(deploys)
+    edgeimg("bsp", "import", "meta-acme")
+    assert board()["builders"]["yocto"]["deploy"] == "deploy-acme"
+
+
 def test_only_the_named_machine(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     files = {f"conf/machine/acme-{name}.conf": BOARD for name in ("one", "two", "three")}
     layer(place / "meta-acme", "acme", files)

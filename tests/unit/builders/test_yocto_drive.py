@@ -20,6 +20,7 @@ from tests.locks import fake_lock
 from edgeimg.builders import yocto
 from edgeimg.builders.image import Image
 from edgeimg.builders.yocto import drive
+from edgeimg.builders.yocto.artefacts import collect
 from edgeimg.cli.verify import Way, artefacts_of, check_bootable
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 from edgeimg.events import Event, Progress, Step
@@ -115,6 +116,27 @@ def test_a_build_hands_out_its_artefacts(trial: Trial) -> None:
     assert about["files"][name] == said
     assert f"{digest}  {name}\n" in (images / "SHA256SUMS").read_text()
     assert "a line of kas" in (trial.project / "build/edgeimg.log").read_text()
+
+
+def test_what_did_not_change_is_not_read_again(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, plan = trial.build().disk, trial.plan()
+    said = (disk.parent / "SHA256SUMS").read_text()
+    read: list[str] = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(
+        hashlib, "file_digest", lambda file, name: read.append(file.name) or digest(file, name)
+    )
+    assert collect(plan, trial.project).disk == disk
+    assert (disk.parent / "SHA256SUMS").read_text() == said and read == []
+    # In place, so that it is the same file still.
+    content = disk.read_bytes()
+    disk.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    collect(plan, trial.project)
+    changed = hashlib.sha256(disk.read_bytes()).hexdigest()
+    assert f"{changed}  {disk.name}\n" in (disk.parent / "SHA256SUMS").read_text() != said
+    assert [Path(one).name for one in read] == [disk.name]
 
 
 def test_what_describes_the_image_is_handed_out_too(trial: Trial) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -208,6 +210,15 @@ def test_kas_takes_every_file(case: Case) -> None:
     ci = (case.project.folder / "ci/github.yml").read_text()
     for path in re.findall(r"kas build (\S+)", ci)[0].split(":"):
         assert (case.project.folder / path).is_file()
+
+
+@pytest.mark.parametrize("host", ["github-workflows", "gitlab-ci"])
+def test_the_jobs_are_what_their_host_takes(host: str, cases) -> None:  # type: ignore[no-untyped-def]
+    """By the published schemas: GitLab has words that no job can be named."""
+    files = [case.project.folder / f"ci/{host.split('-')[0]}.yml" for case in cases.values()]
+    words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{host}"]
+    done = subprocess.run([*words, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_kas_locks_every_repository(case: Case) -> None:

@@ -60,7 +60,7 @@ def _load(folder: str) -> Any:
         for name in ("hashserv", "hashserv.client"):
             sys.modules[name] = types.ModuleType(name)
     bb = importlib.import_module("bb")
-    for part in ("cookerdata", "data", "parse", "parse.parse_py", "utils"):
+    for part in ("cookerdata", "data", "event", "parse", "parse.parse_py", "utils"):
         importlib.import_module(f"bb.{part}")
     # It compiles each `${@...}` anew for each machine, which is a tenth of the time in one process.
     bb.data_smart.compile = functools.lru_cache(maxsize=None)(compile)
@@ -131,6 +131,28 @@ class BitBake:
         local = os.path.join(request["build"], "conf/local.conf")
         if request["local"] and os.path.exists(local):
             self.bb.parse.handle(local, d, True)
+
+    def inherit(self, d: Any, core: str) -> None:
+        """The classes of INHERIT, and what they do when the configuration is read.
+
+        Such as one that adds to MACHINEOVERRIDES. Not those of oe-core, a folder or "": they tell
+        nothing of a machine, and take long.
+        """
+        event, handler = self.bb.event, self.bb.parse.parse_py.BBHandler
+        d.setVar("__bbclasstype", "global")
+        for name in dict.fromkeys((d.getVar("INHERIT") or "").split()):
+            files = (f"{folder}/{name}.bbclass" for folder in ("classes-global", "classes"))
+            found = [self.bb.utils.which(d.getVar("BBPATH"), file) for file in files]
+            path = next(filter(None, found), "")
+            if not path:
+                self.missing.append(f"classes/{name}.bbclass")
+            elif not core or not path.startswith(core + "/"):
+                handler.inherit(path, "INHERIT", 0, d)
+        event.set_class_handlers(event.clean_class_handlers())
+        for name in d.getVar("__BBHANDLERS", False) or ():
+            mask = (d.getVarFlag(name, "eventmask") or "").split()
+            event.register(name, d.getVar(name, False), mask, data=d)
+        event.fire_class_handlers(event.ConfigParsed(), d)
 
     def recipe(self, d: Any, path: str) -> Any:
         """A recipe's own variables; what it inherits is not read, which takes oe-core's classes."""

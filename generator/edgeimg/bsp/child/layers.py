@@ -119,7 +119,7 @@ class Layers:
             stack["masks"] = (base.getVar("BBMASK") or "").split()
         self.say(stack={**stack, "recipes": recipes, "appends": appends})
         layers = list(self.owners.values())
-        machines = Machines(self.bitbake, self.request, bool(core), layers, recipes, d)
+        machines = Machines(self.bitbake, self.request, _layer_of(core), layers, recipes, d)
         forks = Forks(
             lambda name: machines.read(name, found[name]),
             lambda name: self.say(begin=name),
@@ -134,7 +134,7 @@ class Layers:
         if self.request["machines"] is not None:
             return list(self.request["machines"])
         # oe-core's own are nobody's BSP.
-        of_core = os.path.dirname(os.path.dirname(core)) if core else ""
+        of_core = _layer_of(core)
         mine = self.request["own"]
         if mine is None:
             mine = [one for one in self.owners.values() if one != of_core]
@@ -188,6 +188,11 @@ class Layers:
                 elif extension == ".bbappend":
                     appends.append(entry)
         return recipes, appends
+
+
+def _layer_of(file: str) -> str:
+    """The layer of a file of its conf/; "" of ""."""
+    return os.path.dirname(os.path.dirname(file))
 
 
 def _collection(d: Any, name: str) -> dict[str, Any]:

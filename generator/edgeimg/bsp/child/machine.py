@@ -14,21 +14,21 @@ from edgeimg.bsp.child.bitbake import BitBake, cause, preferred
 
 LONGEST = 20000  # characters of one value
 # Of `Machines.read`, each with its own time.
-STEPS = 4
+STEPS = 6
 
 
 class Machines:
     """Reads machines, one at a time.
 
     Args:
-        core: whether oe-core is among the layers.
+        core: the folder of oe-core's layer, or "".
         layers: folders.
         recipes: entries as `Layers` tells them.
         d: the layers' configuration, which is copied for each.
     """
 
     def __init__(
-        self, bitbake: BitBake, request: Any, core: bool, layers: list[str], recipes: Any, d: Any
+        self, bitbake: BitBake, request: Any, core: str, layers: list[str], recipes: Any, d: Any
     ) -> None:
         self.bitbake = bitbake
         self.request = request
@@ -52,19 +52,31 @@ class Machines:
             problem = "a MACHINE has no blanks"
         elif os.path.isfile(paths[0]):
             _, problem = timed(lambda: self._parse(d, name))
+        unread = None
+        if problem is None:
+            d, unread = self._inherit(d)
         answer["missing"] = list(dict.fromkeys(self.bitbake.missing))
         answer["problem"] = problem
         if problem is None:
             found, problem = timed(lambda: values(d, self.request["words"]))
             answer["values"], answer["problem"] = found or {}, problem
+            if unread:
+                answer["values"]["INHERIT"] = {"problem": unread}
             kernel, _ = timed(lambda: self._kernel(d))
             answer["kernel"] = kernel or {}
             hints, _ = timed(lambda: self._hints(d))
             answer["hints"] = hints or []
+            answer["deploys"], _ = timed(lambda: _deploys(d, name))
             if self.request["preferred"]:
                 answer["preferred"] = preferred(d)
             answer["layers"] = self._layers(d)
         return answer
+
+    def _inherit(self, d: Any) -> tuple[Any, str | None]:
+        """With the classes that it inherits, or as it is and what went wrong with them."""
+        copy = self.bitbake.copy(d)
+        _, problem = self.bitbake.timed(lambda: self.bitbake.inherit(copy, self.core))
+        return d if problem else copy, problem
 
     def _parse(self, d: Any, name: str) -> None:
         if self.core:
@@ -160,6 +172,16 @@ def values(d: Any, words: list[str]) -> dict[str, Any]:
         elif value is not None:
             found[word] = {"problem": f"not known in full: {str(value)[:200]}"}
     return found
+
+
+def _deploys(d: Any, machine: str) -> str | None:
+    """The folder of images/, below the build folder, with the usual TMPDIR."""
+    folder = (d.getVar("DEPLOY_DIR_IMAGE") or "").removesuffix(f"/images/{machine}")
+    for variable, place in (("TMPDIR", "tmp/"), ("TOPDIR", "")):
+        start = f"{d.getVar(variable) or ''}/"
+        if len(start) > 1 and folder.startswith(start):
+            return place + str(folder).removeprefix(start)
+    return None
 
 
 def _priority(d: Any, entry: Any) -> int:
