@@ -61,9 +61,19 @@ def read_kas(path: Path) -> Named:
 
 
 def _kas_dump(path: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "kas", "-l", "warning", "dump", "--format", "json"]
-    command += ["--skip", "finish_setup_repos", "--skip", "repos_checkout", "--skip", "setup_dir"]
+    command = [sys.executable, "-m", "edgeimg.bsp.kas_dump", "-l", "warning", "dump"]
+    command += [
+        "--format",
+        "json",
+        "--skip",
+        "finish_setup_repos",
+        "--skip",
+        "repos_checkout",
+        "--skip",
+        "setup_dir",
+    ]
     env = {**os.environ}
+    why = ""
     for folder in _above(path):
         # Files of other repositories are included from where those are checked out.
         env["KAS_WORK_DIR"] = str(folder)
@@ -83,8 +93,9 @@ def _kas_dump(path: Path) -> dict[str, Any]:
             except ValueError:
                 break
             return whole if isinstance(whole, dict) else {}
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    why = lines[-1].split(" - ")[-1].strip()[:300] if lines else "it says nothing"
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        # The likeliest folder's: a file that is missing is named there.
+        why = why or (lines[-1].split(" - ")[-1].strip()[:300] if lines else "it says nothing")
     raise UserError(
         f"kas cannot read it: {why}",
         place=shown(path),

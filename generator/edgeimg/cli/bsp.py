@@ -79,13 +79,13 @@ def import_(
     catalog = Catalog()
     known = facts(catalog)
     with Drawer(output) as drawer:
-        external = any(is_external(one) for one in paths)
-        _check_options(context, external=external)
-        if external:
+        if any(is_external(one) for one in paths):
+            _check_options(context, external=True)
             done = _external(catalog, known, paths, out, machine or (), force, drawer)
             notes: list[str] = []
         else:
             found = find(paths, bitbake=bitbake, core=core)
+            _check_options(context, external=False)  # now that it is one of Yocto's
             done, notes = import_boards(
                 found, known, out, machines=machine or (), force=force, report=drawer.report
             )

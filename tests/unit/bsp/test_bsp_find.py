@@ -83,6 +83,35 @@ def test_a_kas_file(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     assert answer.stderr.startswith("error: bad.yml: kas cannot read it: ")
 
 
+def test_a_kas_file_of_another_repository(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    """Nothing is cloned for it, and the clone that is there stays as the user left it."""
+    shared = place / "elsewhere/shared"
+    shared.mkdir(parents=True)
+    git(shared, "init", "-q", "-b", "main")
+    (shared / "base.yml").write_text(
+        "header: {version: 14}\nrepos: {bsp: {path: vendor/meta-acme}}\n"
+    )
+    git(shared, "add", ".")
+    git(shared, "commit", "-q", "-m", "one")
+    (place / "main.yml").write_text(
+        "header: {version: 14, includes: [{repo: shared, file: base.yml}]}\nrepos:\n"
+        f"  shared: {{url: 'file://{shared}', branch: main, layers: {{.: disabled}}}}\n"
+        "  openembedded-core: {path: openembedded-core, layers: {meta: }}\n"
+    )
+    answer = edgeimg("bsp", "import", "main.yml")
+    assert answer.status == 2
+    assert f"Configuration file not found: {place}/shared/base.yml" in answer.stderr
+    assert not (place / "shared").exists()
+
+    git(place, "clone", "-q", shared, "shared")
+    git(place / "shared", "commit", "-q", "--allow-empty", "-m", "mine")
+    mine = git(place / "shared", "rev-parse", "HEAD", "main")
+    answer = edgeimg("bsp", "import", "main.yml", "--output", "json")
+    assert machines(answer) == ["acme-one"]
+    assert git(place / "shared", "rev-parse", "HEAD", "main") == mine
+    assert git(place / "shared", "remote", "get-url", "origin") == str(shared)
+
+
 def test_a_manifest_of_repo(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     folder = place / ".repo/manifests"
     folder.mkdir(parents=True)

@@ -17,6 +17,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "raises": ('A := "${@1 / 0}"\n', "ZeroDivisionError"),
     "dies": ("A := \"${@__import__('os')._exit(3)}\"\n", "ended the reader"),
     "exits": ("A := \"${@__import__('sys').exit(3)}\"\n", "its Python calls sys.exit(3)"),
+    "old": ('FILES_append = "x"\n', "old override syntax"),
     "folder": ("require conf/machine\n", "conf/machine"),
 }
 

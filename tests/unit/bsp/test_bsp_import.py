@@ -317,3 +317,19 @@ def test_what_says_nothing_of_this_kind_of_bsp(edgeimg, tmp_path) -> None:  # ty
         answer = edgeimg("bsp", "import", path, option, tmp_path)
         assert answer.status == 2
         assert f"{option}: says nothing of {kind}, which PATH is. Leave it out." in answer.stderr
+    (tmp_path / "bsp").mkdir()
+    external.rename(tmp_path / "bsp/external")
+    answer = edgeimg("bsp", "import", tmp_path / "bsp", "--buildroot", tmp_path)
+    assert answer.status == 2
+    assert "bsp/external: is an external tree of Buildroot, and no layer" in answer.stderr
+
+
+def test_an_include_that_inherits_a_class(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    files = {
+        "conf/machine/one.conf": BOARD + "require conf/machine/include/sizes.inc\n",
+        "conf/machine/include/sizes.inc": "inherit sizes\n",
+        "classes-global/sizes.bbclass": 'SERIAL_CONSOLES = "115200;ttyS7"\n',
+    }
+    layer(place / "meta-sizes", "sizes", files)
+    assert edgeimg("bsp", "import", "meta-sizes").status == 0
+    assert "console: ttyS7" in Path("boards/one.yaml").read_text()

@@ -49,7 +49,11 @@ def cause(error: BaseException) -> str:
         return "includes without an end"
     if isinstance(error, MemoryError):
         return "takes too much memory"
-    return " ".join((str(error) or type(error).__name__).split())[:300]
+    return one_line(str(error) or type(error).__name__)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())[:300]
 
 
 def _load(folder: str) -> Any:
@@ -64,9 +68,19 @@ def _load(folder: str) -> Any:
         importlib.import_module(f"bb.{part}")
     # It compiles each `${@...}` anew for each machine, which is a tenth of the time in one process.
     bb.data_smart.compile = functools.lru_cache(maxsize=None)(compile)
-    logging.getLogger("BitBake").addHandler(logging.NullHandler())
     logging.getLogger("BitBake").propagate = False
     return bb
+
+
+class _Said(logging.Handler):
+    """The last error that BitBake told its log: where it raises BBHandledException, the reason."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.getMessage()
 
 
 class BitBake:
@@ -81,6 +95,8 @@ class BitBake:
         self.bb = _load(folder)
         self.seconds = seconds
         self.missing: list[str] = []
+        self.said = _Said()
+        logging.getLogger("BitBake").addHandler(self.said)
         signal.signal(signal.SIGALRM, late)
         self._watch_includes()
 
@@ -106,13 +122,25 @@ class BitBake:
 
     def timed(self, call: Callable[[], Any]) -> tuple[Any, str | None]:
         """(value, None), or (None, what went wrong)."""
+        self.said.last = ""
         signal.alarm(self.seconds)
         try:
             return call(), None
+        except self.bb.BBHandledException as error:
+            return None, one_line(self.said.last) or cause(error)
         except (Late, Exception, SystemExit) as error:
             return None, cause(error)
         finally:
             signal.alarm(0)
+
+    def data(self) -> Any:
+        """Data as BitBake's own configuration begins with, before any file is read."""
+        d = self.bb.data.init()
+        d.setVar("__bbclasstype", "global")  # where `inherit` looks for classes
+        # Until 2.8 `default`, which bitbake.conf of that time includes a file of.
+        parse = inspect.signature(self.bb.cookerdata.CookerDataBuilder.parseConfigurationFiles)
+        d.setVar("BB_CURRENT_MC", parse.parameters["mc"].default)
+        return d
 
     def copy(self, d: Any) -> Any:
         return self.bb.data.createCopy(d)

@@ -27,10 +27,9 @@ class Layers:
         self.owners: dict[str, str] = {}
 
     def read(self) -> None:
-        d = self.bitbake.bb.data.init()
+        d = self.bitbake.data()
         build = self.request["build"]
         d.setVar("TOPDIR", build)
-        d.setVar("BB_CURRENT_MC", "")
         d.setVar("BBPATH", build if self.request["local"] else "")
         problem = None
         layers = self.request["layers"]
