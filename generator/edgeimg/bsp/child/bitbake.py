@@ -167,7 +167,6 @@ class BitBake:
         nothing of a machine, and take long.
         """
         event, handler = self.bb.event, self.bb.parse.parse_py.BBHandler
-        d.setVar("__bbclasstype", "global")
         for name in dict.fromkeys((d.getVar("INHERIT") or "").split()):
             files = (f"{folder}/{name}.bbclass" for folder in ("classes-global", "classes"))
             found = [self.bb.utils.which(d.getVar("BBPATH"), file) for file in files]
