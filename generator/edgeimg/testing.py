@@ -40,13 +40,11 @@ _LOG = logging.getLogger("edgeimg")
 @contextmanager
 def shown() -> Iterator[None]:
     """An error that a user can mend fails the test with its one line, without a traceback."""
-    said = ""
     try:
         yield
     except EdgeimgError as error:
-        said = str(error)
-    if said:  # outside of `except`: the error is not shown a second time
-        pytest.fail(said, pytrace=False)
+        # `from None`: it is not shown a second time.
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def _report(event: Event) -> None:
@@ -265,6 +263,9 @@ class Goldens(Mapping[tuple[str, str], Mapping[str, GoldenAnswer]]):
             }
 
     def __getitem__(self, key: tuple[str, str]) -> Mapping[str, GoldenAnswer]:
+        if key not in self._found:
+            known = ", ".join(" ".join(one) for one in self._found)
+            raise KeyError(f"no golden outputs of {key!r}. There are: {known}")
         return self._found[key]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ def test_golden(golden):
     host = golden["digits", "reference"]["00.pgm"]
     assert (host.label, host.answer, host.outputs[0].shape) == ("0", "0", (1, 10))
     assert sorted(golden) == [("digits", "default"), ("digits", "reference")]
+    assert ("digits", "turbo") not in golden
 
 
 def test_run(guest):
@@ -54,6 +55,7 @@ def test_a_device(tmp_path: Path) -> None:
     assert "2 passed" in done.stdout and "1 failed" in done.stdout, done.stdout
     assert "the product has no model 'digit'. Perhaps you meant 'digits'?" in done.stdout
     assert "Traceback" not in done.stdout
+    assert "During handling" not in done.stdout
 
 
 def test_qemu_without_a_way_in_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from edgeimg.manifest.base import (
 )
 from edgeimg.manifest.product import Option
 
+# What an option of each type is in YAML.
+KINDS: dict[str, type] = {"whole": int, "flag": bool, "words": tuple, "files": tuple}
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -61,6 +63,18 @@ class FeatureOption(Manifest):
             re.compile(self.pattern or "")
         except re.error as error:
             raise ValueError(f"pattern: not a regular expression: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _default_is_one_of_them(self) -> FeatureOption:
+        if self.type == "choice" and not self.choices:
+            raise ValueError("choices: is missing; it goes with type choice")
+        if self.default is None:
+            return self
+        if type(self.default) is not KINDS.get(self.type, str):
+            raise ValueError(f"default: {self.default!r} is none of type {self.type}")
+        if self.type == "choice" and self.default not in self.choices:
+            raise ValueError(f"default: '{self.default}' is not one of {', '.join(self.choices)}")
         return self
 
 

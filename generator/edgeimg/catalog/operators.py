@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -14,6 +14,12 @@ from edgeimg.manifest.load import Source, parse, read_source
 
 # As the model file has it: `CONV_2D`, `Conv`, `com.microsoft.Gelu`.
 Operator = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=128)]
+# Of a tensor, as the readers of models call it.
+Element = Literal[
+    "float64", "float32", "float16", "bfloat16", "bool", "string",
+    "int64", "int32", "int16", "int8", "int4", "int2",
+    "uint64", "uint32", "uint16", "uint8", "uint4", "uint2",
+]  # fmt: skip
 
 
 class Versions(Manifest):
@@ -53,7 +59,7 @@ class RuntimeOperators(Manifest):
 class Rule(Manifest):
     """What one operator must be like; what is absent is as for all."""
 
-    types: tuple[Word, ...] | None = Field(
+    types: tuple[Element, ...] | None = Field(
         default=None, description="Element types that its tensors may have."
     )
     note: Text = Field(default="", description="What else it asks, which is not checked here.")
@@ -73,7 +79,7 @@ class AcceleratorOperators(Manifest):
     compiled: Operator | None = Field(
         default=None, description="The custom operator that a compiled model consists of."
     )
-    types: tuple[Word, ...] = Field(description="Element types that tensors may have.")
+    types: tuple[Element, ...] = Field(description="Element types that tensors may have.")
     per_channel: bool = Field(
         default=True, description="Whether weights may have a scale for each channel."
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeimg.cli import options
-from edgeimg.cli.draw import Drawer, Format
+from edgeimg.cli.draw import Drawer, Format, note
 from edgeimg.cli.plan import resolved
 from edgeimg.errors import UserError
 
@@ -142,6 +142,8 @@ def _layer_only(
             f"{len(done.removed)} removed. To add:"
         )
         print(layer_only.said(folder, lines))
+    if plan.overlay:
+        note("the overlay is laid over the layer's own image alone, not over one of yours")
     drawer.result(
         {
             "layer": str(folder / LAYER),

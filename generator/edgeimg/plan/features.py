@@ -6,11 +6,11 @@ import re
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
-from edgeimg.catalog.features import Feature, FeatureOption
-from edgeimg.catalog.search import Catalog
+from edgeimg.catalog.features import KINDS, Feature, FeatureOption
+from edgeimg.catalog.search import Catalog, Entry
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.base import Config
-from edgeimg.manifest.load import Source, is_file, shown, user_path
+from edgeimg.manifest.load import Source, is_file, user_path
 from edgeimg.manifest.product import Option, Product
 from edgeimg.plan.plan import PlannedFeature
 from edgeimg.resources import data
@@ -27,23 +27,24 @@ def plan_features(
         UserErrors: unknown features and options, wrong values, conflicts.
     """
     errors: list[UserError] = []
-    entries: dict[str, tuple[Path, Feature]] = {}
-    wanted = list(product.features)
+    entries: dict[str, Entry[Feature]] = {}
+    wanted = [(name, source.place(("features", name, ""))) for name in product.features]
     while wanted:
-        name = wanted.pop(0)
+        name, place = wanted.pop(0)
         if name in entries:
             continue
         try:
-            place = source.place(("features", name, ""))
-            entries[name] = catalog.load("feature", name, Feature, place=place)
+            entries[name] = entry = catalog.entry("feature", name, Feature, place=place)
         except UserErrors as error:
             errors += error.errors
         except UserError as error:
             errors.append(error)
         else:
-            wanted += entries[name][1].needs
+            needs = enumerate(entry.value.needs)
+            wanted += [(other, entry.place("needs", index)) for index, other in needs]
     planned = []
-    for name, (path, feature) in sorted(entries.items()):
+    for name, entry in sorted(entries.items()):
+        feature = entry.value
         for other in feature.conflicts:
             if other in entries:
                 place = source.place(("features", name, ""))
@@ -58,7 +59,7 @@ def plan_features(
             continue
         errors += _fixed(feature, options.values, source, builder)
         try:
-            folder = _files(catalog, path, feature, builder)
+            folder = _files(catalog, entry, builder)
         except UserError as error:
             errors.append(error)
             continue
@@ -76,19 +77,23 @@ def plan_features(
         )
     if errors:
         raise UserErrors(errors)
-    return tuple(planned), tuple(entry for _, (_, entry) in sorted(entries.items()))
+    return tuple(planned), tuple(entries[name].value for name in sorted(entries))
 
 
-def _files(catalog: Catalog, path: Path, feature: Feature, builder: str) -> Path | None:
-    files: str | None = getattr(getattr(feature, builder), "files", None)
+def _files(catalog: Catalog, entry: Entry[Feature], builder: str) -> Path | None:
+    files: str | None = getattr(getattr(entry.value, builder), "files", None)
     if files is None:
         return None
-    folder = catalog.folder_of(path) / "debian-image/features" / files / "root"
+    folder = catalog.folder_of(entry.path) / "debian-image/features" / files / "root"
     shipped = data("debian-image") / "features" / files / "root"
     for found in (folder, shipped):
         if found.is_dir():
             return found
-    raise UserError(f"{builder}.files: there is no {folder}", place=shown(path))
+    raise UserError(
+        f"{builder}.files: there is no {folder}",
+        place=entry.place(builder, "files"),
+        hint="Make it, with the files as they lie in the image, or take `files` out.",
+    )
 
 
 def _fixed(
@@ -179,8 +184,7 @@ class _Options:
 
     def _take(self, name: str, option: FeatureOption, value: Option) -> None:
         dotted = f"features.{self.feature.name}.{name}"
-        wanted: dict[str, type] = {"whole": int, "flag": bool, "words": tuple, "files": tuple}
-        kind = wanted.get(option.type, str)
+        kind = KINDS.get(option.type, str)
         if option.type == "files" and isinstance(value, str):
             value = (value,)
         if type(value) is not kind:
@@ -233,7 +237,8 @@ class _Options:
                     self.fail((name, index), f"{dotted}: {where} is not right", option.description)
                     break
                 taken.append(line)
-        if not taken and not any(dotted in error.message for error in self.errors):
+        optional = not items and option.default == ()
+        if not (taken or optional or any(dotted in error.message for error in self.errors)):
             self.fail((name,), f"{dotted}: is empty", "Give one at least.")
         return "".join(f"{line}\n" for line in taken)
 

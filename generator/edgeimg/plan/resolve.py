@@ -10,6 +10,7 @@ from typing import TypeVar
 from edgeimg.catalog.architectures import Architecture, Architectures
 from edgeimg.catalog.builders import BuildrootRelease, DebianDistribution, YoctoCatalog
 from edgeimg.catalog.features import Feature
+from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog, Entry, Shadow, same_name
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported, YoctoBoard
@@ -81,6 +82,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         made = _with_buildroot(chosen, serves, models, features[0])
     if isinstance(serves, YoctoBoard) and serves.boot and board.qemu:
         board = board.model_copy(update={"qemu": serves.boot.over(board.qemu)})
+    _adapter(chosen, made.runtime.name, app)
     runtime, notes = fit_operators(chosen, models, made.runtime)
     if made.accelerator is not None:
         check_files(made.accelerator, models)
@@ -271,6 +273,18 @@ def _app(product: Product, base: Path, source: Source, errors: list[UserError]) 
             )
         )
     return path
+
+
+def _adapter(chosen: Chosen, name: str, app: Path) -> None:
+    """An app of the user's own answers for itself; ours has a file for each runtime."""
+    entry = chosen.catalog.entry("runtime", name, Runtime)
+    file = f"src/runtime/{entry.value.adapter}.cc"
+    if chosen.product.app is None and not is_file(app / file):
+        raise UserError(
+            f"adapter: the app has no {file}",
+            place=entry.place("adapter"),
+            hint="Name one that it has, or build with a copy of the app that has it: `app:`.",
+        )
 
 
 def _app_git(

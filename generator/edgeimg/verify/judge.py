@@ -62,6 +62,7 @@ def judge(
             )
             continue
         died = check_run(golden, run)
+        died = died or _silent(golden, run)
         failures.extend([died] if died else [])
         for sample in golden.samples:
             if (golden.model, sample.name) in foreign:
@@ -116,6 +117,20 @@ def check_run(golden: Golden, run: ModelRun) -> Failure | None:
     return Failure(
         kind="application",
         message=f"edge-infer {how} on {golden.model}, {golden.mode} kernels" + said,
+        model=golden.model,
+        mode=golden.mode,
+    )
+
+
+def _silent(golden: Golden, run: ModelRun) -> Failure | None:
+    """A failure where the application ended well and left not one output."""
+    if run.raw or not golden.samples:
+        return None
+    return Failure(
+        kind="missing",
+        message=f"edge-infer ended with 0 on {golden.model}, {golden.mode} kernels, and left no "
+        "output",
+        hint="An app of your own writes each into --raw-output, as docs/design.md says.",
         model=golden.model,
         mode=golden.mode,
     )

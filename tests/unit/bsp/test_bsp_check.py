@@ -191,6 +191,17 @@ def test_the_layer_alone(edgeimg, place, lock) -> None:  # type: ignore[no-untyp
     assert clashes(edgeimg, "meta-acme", "meta-oe", "ours/meta-edgeimg") == {}
 
 
+def test_an_overlay_is_not_lost_in_silence(edgeimg, place, lock) -> None:  # type: ignore[no-untyped-def]
+    made = emitted(edgeimg, place)
+    assert "overlay" not in (made.parent / "ADDING.md").read_text()
+    (place / "over/etc").mkdir(parents=True)
+    (place / "over/etc/motd").write_text("hello\n")
+    words = ("generate", "--layer-only", "--project", "ours", "--offline", "--set", "overlay=over")
+    answer = edgeimg(*words)
+    assert "note: the overlay is laid over the layer's own image alone" in answer.stderr
+    assert "laid over `shop-image` alone" in (made.parent / "ADDING.md").read_text()
+
+
 def test_the_vendors_machine_distro_and_kernel_stay(edgeimg, place, lock) -> None:  # type: ignore[no-untyped-def]
     made = emitted(edgeimg, place)
     bitbake = find_bitbake(None)

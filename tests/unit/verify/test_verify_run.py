@@ -245,6 +245,17 @@ def test_missing_outputs(qemu: FakeQemu) -> None:
     assert message == "the guest gave no output scores for toy/a.pgm, default kernels"
 
 
+def test_an_app_that_leaves_no_output_at_all(qemu: FakeQemu) -> None:
+    """One failure a mode, and not one a sample."""
+    stream = Stream()
+    stream.raw.clear()
+    qemu.play(stream=stream.data())
+    verdict = verify(qemu)
+    assert [one.kind for one in verdict.failures] == ["missing", "missing"]
+    assert "on toy, reference kernels, and left no output" in verdict.failures[0].message
+    assert "--raw-output" in verdict.failures[0].hint
+
+
 def test_a_mode_that_was_not_run(qemu: FakeQemu) -> None:
     plan = toy_plan(qemu.folder, qemu.board())
     extra = [*toy_goldens(), *(g for g in toy_goldens() if g.mode == "default")]

@@ -40,6 +40,7 @@ def render_layer(plan: Plan, inputs: Inputs) -> Tree:
         "header": header(plan),
         "product": plan.product,
         "image": image_name(plan),
+        "overlay": plan.overlay is not None,
         "lines": lines,
         "depends": plan.yocto.depends,
         "kas_format": KAS_FORMAT,

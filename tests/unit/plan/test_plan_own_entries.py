@@ -1,0 +1,131 @@
+"""Entries in a catalogue folder of the user: used, and a mistake is said at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.conftest import Answer
+
+PRODUCT = """version: 1
+name: shop
+board: qemu-arm64
+models: [digits]
+catalogs: [own]
+features: {beacon: {}}
+"""
+FEATURE = """version: 1
+name: beacon
+summary: Says where it is
+options:
+  text: {type: text, default: here, description: What it says.}
+  level: {type: choice, choices: [low, high], default: low, description: How loud.}
+  times: {type: whole, default: 2, description: How often.}
+  keys: {type: files, default: [], description: Who may ask.}
+needs: [network]
+debian: {files: beacon}
+buildroot: {files: beacon}
+"""
+NPU = """version: 1
+name: acme-npu
+summary: Acme's NPU
+homepage: https://acme.example
+source: here
+checked: never
+needs: usb
+runtimes: [tflite]
+delegate: {library: /usr/lib/libacme.so}
+buildroot: {config: {BR2_PACKAGE_ACME: y}}
+"""
+TAKES = """version: 1
+accelerators: [acme-npu]
+format: tflite
+source: here
+checked: never
+types: [int8]
+operators: {CONV_2D: {}, AVERAGE_POOL_2D: {}, RESHAPE: {}, FULLY_CONNECTED: {}}
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """The folder, with a feature, an accelerator and its operators."""
+    folder = tmp_path / "own"
+    for name, text in {
+        "catalog/features/beacon.yaml": FEATURE,
+        "catalog/accelerators/acme-npu.yaml": NPU,
+        "catalog/operators/acme-npu.yaml": TAKES,
+        "debian-image/features/beacon/root/etc/beacon": "here\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_a_feature_of_ones_own(own: Path, ask: Callable[..., Answer]) -> None:
+    assert "beacon, network" in ask("plan").stdout
+    (own / "name.pub").write_text("a line\n")
+    assert ask("check", "features.beacon.keys=[own/name.pub]").status == 0
+    (own / "name.pub").write_text("# nothing\n")
+    assert "keys: is empty" in ask("check", "features.beacon.keys=[own/name.pub]").stderr
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        (
+            "default: low",
+            "default: middle",
+            ":6:10: options.level: default: 'middle' is not one of",
+        ),
+        ("choices: [low, high], ", "", ":6:10: options.level: choices: is missing; it goes with"),
+        (
+            "default: 2",
+            "default: two",
+            ":7:10: options.times: default: 'two' is none of type whole",
+        ),
+        ("needs: [network]", "needs: [netwerk]", ":9: no feature 'netwerk'. Perhaps you meant"),
+        ("debian: {files: beacon", "debian: {files: beacn", ":10: debian.files: there is no "),
+    ],
+)
+def test_a_mistake_in_a_feature_is_said_there(
+    own: Path, ask: Callable[..., Answer], was: str, now: str, said: str
+) -> None:
+    file = own / "catalog/features/beacon.yaml"
+    assert was in FEATURE
+    file.write_text(FEATURE.replace(was, now))
+    answer = ask("check")
+    assert answer.status == 2
+    assert answer.stderr.startswith(f"error: own/catalog/features/beacon.yaml{said}")
+
+
+def test_an_accelerator_of_ones_own(own: Path, ask: Callable[..., Answer]) -> None:
+    answer = ask("check", "board=raspberrypi5", "accelerator=acme-npu", "builder=buildroot")
+    assert answer.status == 0, answer.stderr
+    assert "with tflite 2.11.0 on acme-npu" in answer.stdout
+    for file, was, now, said in (
+        ("accelerators", "[tflite]", "[tflit]", ":8: no runtime 'tflit'. Perhaps you meant"),
+        ("operators", "[int8]", "[int9]", ":6:9: types.0: 'int9' is not one of"),
+    ):
+        path = own / f"catalog/{file}/acme-npu.yaml"
+        text = path.read_text()
+        path.write_text(text.replace(was, now))
+        answer = ask("check", "board=raspberrypi5", "accelerator=acme-npu", "builder=buildroot")
+        path.write_text(text)
+        assert answer.status == 2
+        assert answer.stderr.startswith(f"error: own/catalog/{file}/acme-npu.yaml{said}")
+
+
+def test_a_runtime_whose_adapter_the_app_has_not(own: Path, ask: Callable[..., Answer]) -> None:
+    shipped = Path(__file__).parents[3] / "catalog/runtimes/litert.yaml"
+    file = own / "catalog/runtimes/litert.yaml"
+    file.parent.mkdir()
+    file.write_text(shipped.read_text().replace("adapter: litert", "adapter: litter"))
+    answer = ask("check")
+    assert answer.status == 2
+    assert "adapter: the app has no src/runtime/litter.cc" in answer.stderr
+    assert answer.stderr.startswith("error: own/catalog/runtimes/litert.yaml:")
+    Path("app").mkdir()
+    Path("app/CMakeLists.txt").write_text("")
+    assert ask("check", "app.source=app").status == 0
