@@ -61,7 +61,7 @@ def read_kas(path: Path) -> Named:
 
 
 def _kas_dump(path: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "edgeimg.bsp.kas_dump", "-l", "warning", "dump"]
+    command = [sys.executable, "-P", "-m", "edgeimg.bsp.kas_dump", "-l", "warning", "dump"]
     command += [
         "--format",
         "json",

@@ -188,9 +188,20 @@ class Catalog:
             return None
         return Shadow(kind=kind, name=name, used=found[0], hidden=found[1])
 
-    def file(self, relative: str) -> Path:
-        """A single file such as `catalog/debian.yaml`, of the first folder that has it."""
-        return next(path for folder in self.folders if (path := folder / relative).is_file())
+    def file(self, relative: str, *, place: str = "") -> Path:
+        """A single file such as `catalog/debian.yaml`, of the first folder that has it.
+
+        Raises:
+            UserError: none has.
+        """
+        for folder in self.folders:
+            if is_file(path := folder / relative):
+                return path
+        raise UserError(
+            f"no catalogue folder has a file {relative}",
+            place=place,
+            hint="Write it, or correct its name.",
+        )
 
     def folder_of(self, path: Path) -> Path:
         """The catalogue folder that an entry's file belongs to."""

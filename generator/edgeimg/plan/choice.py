@@ -74,7 +74,10 @@ def _planned(catalog: Catalog, stack: Stack, min_placement: float) -> PlannedAcc
     entry = stack.accelerator.value
     fragment = None
     if entry.buildroot is not None and entry.buildroot.fragment is not None:
-        fragment = catalog.file(f"buildroot-external/linux/{entry.buildroot.fragment}")
+        fragment = catalog.file(
+            f"buildroot-external/linux/{entry.buildroot.fragment}",
+            place=stack.accelerator.place("buildroot", "fragment"),
+        )
     return PlannedAccelerator(
         entry=entry,
         release=stack.release,

@@ -350,7 +350,9 @@ def _recipes(catalog: Catalog, names: Iterable[str]) -> dict[str, Path]:
                 break
         else:
             raise UserError(
-                f"yocto: no recipe {name} in layers/meta-edgeimg of any catalogue folder"
+                f"yocto: no recipe {name} in layers/meta-edgeimg of any catalogue folder",
+                hint="A feature, the runtime or the accelerator names it: add its folder below "
+                "recipes-*/, or correct the name.",
             )
     return dict(sorted(found.items()))
 

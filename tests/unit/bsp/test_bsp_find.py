@@ -77,10 +77,12 @@ def test_a_kas_file(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     answer = edgeimg("bsp", "import", "vendor/kas/main.yml", "--output", "json")
     assert machines(answer) == ["acme-one"]
     assert "not checked out: meta-gone, https://example.org/gone" in answer.stderr
+    (place / "kas.py").write_text("raise SystemExit('this is nobody's kas')\n")
     (place / "bad.yml").write_text("header: {version: 14}\nrepos: 7\n")
     answer = edgeimg("bsp", "import", "bad.yml")
     assert answer.status == 2
     assert answer.stderr.startswith("error: bad.yml: kas cannot read it: ")
+    assert "nobody" not in answer.stderr
 
 
 def test_a_kas_file_of_another_repository(edgeimg, place) -> None:  # type: ignore[no-untyped-def]

@@ -117,6 +117,27 @@ def test_an_accelerator_of_ones_own(own: Path, ask: Callable[..., Answer]) -> No
         assert answer.stderr.startswith(f"error: own/catalog/{file}/acme-npu.yaml{said}")
 
 
+def test_a_fragment_and_a_recipe_that_are_not_there(own: Path, ask: Callable[..., Answer]) -> None:
+    words = ("board=raspberrypi5", "accelerator=acme-npu", "features={}")
+    path = own / "catalog/accelerators/acme-npu.yaml"
+    fragment = "fragment: acme.fragment}"
+    text = NPU.replace("y}}", "y}, " + fragment) + "yocto: {recipe: acme-linux}\n"
+    path.write_text(text)
+    answer = ask("check", *words, "builder=buildroot")
+    assert answer.stderr.startswith(
+        "error: own/catalog/accelerators/acme-npu.yaml:10: no catalogue"
+    )
+    assert "a file buildroot-external/linux/acme.fragment. Write it" in answer.stderr
+    fragments = own / "buildroot-external/linux"
+    fragments.mkdir(parents=True)
+    (fragments / "acme.fragment").write_text("CONFIG_ACME=y\n")
+    assert ask("check", *words, "builder=buildroot").status == 0
+    answer = ask("check", *words, "builder=yocto")
+    assert "error: yocto: no recipe acme-linux in layers/meta-edgeimg" in answer.stderr
+    (own / "layers/meta-edgeimg/recipes-kernel/acme-linux").mkdir(parents=True)
+    assert ask("check", *words, "builder=yocto").status == 0
+
+
 def test_a_runtime_whose_adapter_the_app_has_not(own: Path, ask: Callable[..., Answer]) -> None:
     shipped = Path(__file__).parents[3] / "catalog/runtimes/litert.yaml"
     file = own / "catalog/runtimes/litert.yaml"

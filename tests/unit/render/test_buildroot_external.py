@@ -229,6 +229,20 @@ def _packages(external: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+def test_an_app_of_ones_own_is_not_under_our_licence(tmp_path: Path, session_cache: Path) -> None:
+    """It need not have a file LICENSE, which Buildroot's legal-info would ask for."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/CMakeLists.txt").write_text("")
+    product = {"board": "qemu-arm64", "models": ["digits"]}
+    for app, licence, files in (
+        ({}, "Apache-2.0", "LICENSE"),
+        ({"app": {"source": "app"}}, "PROPRIETARY", ""),
+    ):
+        _emit(tmp_path, session_cache, **product, **app)
+        found = _packages(tmp_path / "project/external")["edge-infer"]
+        assert (found["LICENSE"], found["LICENSE_FILES"]) == (licence, files)
+
+
 def test_make_reads_each_package(external: Path) -> None:
     packages = _packages(external)
     assert set(packages) == {path.parent.name for path in external.glob("package/*/Config.in")}

@@ -193,6 +193,7 @@ def _context(plan: Plan, buildroot: BuildrootPlan, inputs: Inputs) -> dict[str, 
         "packages": list(buildroot.packages),
         "variables": _variables(plan, buildroot),
         "wheels": _wheels(plan, buildroot, inputs),
+        "own_app": plan.app_source != data("app"),
         "host_packages": packages_for(needed, data("catalog") / "host.yaml"),
     }
 
