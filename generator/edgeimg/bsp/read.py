@@ -25,7 +25,7 @@ from edgeimg.manifest.load import shown
 from edgeimg.process import run
 
 CHILD = (sys.executable, "-P", "-m", "edgeimg.bsp.child")
-SECONDS = 20  # for one step of reading a machine
+SECONDS = 60  # for one step of reading a machine; by the clock, and others may have the CPU
 PATIENCE = 600.0  # seconds for all
 MEMORY_MIB = 2048
 # How often a layer that is read apart may end the reader before the others are given up.

@@ -36,7 +36,7 @@ def generated(
     from edgeimg.render.write import write
 
     builder = BUILDERS[plan.builder]
-    inputs = prepare(plan, chosen.lock, locked=locked, offline=offline, report=report)
+    inputs = prepare(plan, chosen.locks, locked=locked, offline=offline, report=report)
     tree = builder.render(plan, inputs)
     try:
         identity = identify(tree, plan, builder.contents(plan))
@@ -132,7 +132,7 @@ def _layer_only(
 
     layer_only.check_folder(plan, folder)
     with Drawer(output) as drawer, holding(folder):
-        inputs = prepare(plan, chosen.lock, locked=locked, offline=offline, report=drawer.report)
+        inputs = prepare(plan, chosen.locks, locked=locked, offline=offline, report=drawer.report)
         done = write(layer_only.render_layer(plan, inputs), folder)
     assert plan.yocto is not None
     lines = layer_only.lines_to_add(plan, plan.yocto)

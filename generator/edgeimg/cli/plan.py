@@ -183,13 +183,14 @@ def lock(
 
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
+    path = chosen.locks[-1]
     with Drawer(output) as drawer:
-        made = renew_lock(plan, chosen.lock, drawer.report, newest=True)
+        made = renew_lock(plan, path, drawer.report, newest=True)
     if output is Format.text:
         from edgeimg.manifest.load import shown
 
         packages = len(made.debian.packages) if made.debian else 0
         layers = f", {len(made.layers)} repositories of layers" if made.layers else ""
-        print(f"{shown(chosen.lock)}: {packages} packages, {len(made.wheels)} wheels{layers}")
+        print(f"{shown(path)}: {packages} packages, {len(made.wheels)} wheels{layers}")
     found = {one.name: one.commit for one in made.layers}
-    drawer.result({"lock": str(chosen.lock), "wheels": len(made.wheels), "layers": found})
+    drawer.result({"lock": str(path), "wheels": len(made.wheels), "layers": found})

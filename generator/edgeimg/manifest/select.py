@@ -20,12 +20,18 @@ DEFAULT_MODEL = "digits"
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The product, where it was read, and what was assumed for want of a file."""
+    """The product, where it was read, and what was assumed for want of a file.
+
+    Attributes:
+        own: whether board and builder are those of the file.
+        changed: whether the command line says other models or settings.
+    """
 
     product: Product
     source: Source
     note: str
     own: bool
+    changed: bool
 
     @property
     def folder(self) -> Path:
@@ -44,14 +50,17 @@ class Selection:
         return self.folder / "build" / self.slug
 
     @property
-    def lock(self) -> Path:
-        """The lock lies beside the product, with its stem: `edgeimg.lock` for `edgeimg.yaml`.
+    def locks(self) -> tuple[Path, ...]:
+        """Where a lock is looked for; the last is the one that is made.
 
-        For another board or builder than the product's own it lies in build/.
+        It lies beside the product, with its stem: `edgeimg.lock` for `edgeimg.yaml`. What the
+        command line changes is never written there, but into build/.
         """
-        if self.own:
-            return self.folder / f"{self.source.path.stem}.lock"
-        return self.folder / "build" / f"{self.slug}.lock"
+        beside = self.folder / f"{self.source.path.stem}.lock"
+        spare = self.folder / "build" / f"{self.slug}.lock"
+        if not self.own:
+            return (spare,)
+        return (beside, spare) if self.changed else (beside,)
 
 
 def select(
@@ -92,6 +101,7 @@ def select(
         source=source,
         note=note,
         own=own is not None and own == (data["board"], data.get("builder")),
+        changed=bool(models or settings),
     )
 
 

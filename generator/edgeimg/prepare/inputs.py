@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,11 +101,13 @@ def mirror_of(plan: Plan) -> str | None:
     return named
 
 
-def prepare(plan: Plan, lock: Path, *, locked: bool, offline: bool, report: Report) -> Inputs:
+def prepare(
+    plan: Plan, locks: Sequence[Path], *, locked: bool, offline: bool, report: Report
+) -> Inputs:
     """Reads the lock, or makes it when it is missing or was made for something else.
 
     Args:
-        lock: the lock file.
+        locks: where it may lie; the last is the one that is made.
         locked: refuse to make one.
         offline: likewise where making one needs the network; layers have pins in the catalogue.
 
@@ -116,15 +118,22 @@ def prepare(plan: Plan, lock: Path, *, locked: bool, offline: bool, report: Repo
     golden = plan.yocto is not None and plan.yocto.golden
     goldens = make_goldens(plan, Cache(), report) if golden else ()
     compiled = compile_models(plan, Cache(), report)
-    found = read_lock(lock) if lock.exists() else None
     request = lock_request(plan)
-    if found is not None and found.answers(request):
-        return Inputs(lock=found, goldens=goldens, compiled=compiled)
+    there = [lock for lock in locks if lock.exists()]
+    for lock in there:
+        found = read_lock(lock)
+        if found.answers(request):
+            return Inputs(lock=found, goldens=goldens, compiled=compiled)
     if locked or (offline and (request.debian or request.wheels)):
-        why = "does not exist" if found is None else "was made for other packages or versions"
+        why = "was made for other packages or versions" if there else "does not exist"
         option = "--locked" if locked else "--offline"
-        raise UserError(why, place=shown(lock), hint=f"Run `edgeimg lock` once, without {option}.")
-    return Inputs(lock=renew_lock(plan, lock, report), goldens=goldens, compiled=compiled)
+        same = ", with the same --model and --set" if len(locks) > 1 else ""
+        raise UserError(
+            why,
+            place=shown((there or locks)[0]),
+            hint=f"Run `edgeimg lock` once, without {option}{same}.",
+        )
+    return Inputs(lock=renew_lock(plan, locks[-1], report), goldens=goldens, compiled=compiled)
 
 
 def renew_lock(plan: Plan, path: Path, report: Report, *, newest: bool = False) -> Lock:

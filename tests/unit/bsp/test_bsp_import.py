@@ -88,7 +88,8 @@ def test_an_imported_board_is_built_on_its_own_layer(edgeimg, place, session_cac
 
 def test_a_clean_checkout_is_named_by_its_commit(edgeimg, place, session_cache) -> None:  # type: ignore[no-untyped-def]
     commit = publish(acme(place / "meta-acme"), URL)
-    edgeimg("bsp", "import", "meta-acme")
+    answer = edgeimg("bsp", "import", "meta-acme")
+    assert Path("boards/acme-one.yaml").exists(), answer
     said = board()["builders"]["yocto"]["repositories"]["meta-acme"]
     assert said == {"url": URL, "branch": "wrynose", "commit": commit}
     fill_in(place / "boards/acme-one.yaml")
@@ -106,7 +107,8 @@ def test_what_others_cannot_clone_is_a_folder(edgeimg, place, state: str) -> Non
         git(folder, "remote", "remove", "origin")
     elif state == "unpublished":
         git(folder, "commit", "-q", "--allow-empty", "-m", "mine")
-    edgeimg("bsp", "import", "meta-acme")
+    answer = edgeimg("bsp", "import", "meta-acme")
+    assert Path("boards/acme-one.yaml").exists(), answer
     said = board()["builders"]["yocto"]["repositories"]["meta-acme"]
     assert list(said) == ["path"]
     assert (place / "boards" / said["path"]).resolve() == folder

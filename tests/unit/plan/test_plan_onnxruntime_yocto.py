@@ -108,5 +108,19 @@ def test_offline_a_lock_of_layers_alone_is_made(edgeimg: Edgeimg) -> None:
     assert answer.status == 2
     assert "edgeimg.lock: does not exist. Run `edgeimg lock` once" in answer.stderr
     assert edgeimg(*words, "yocto.runtime_from=layer").status == 0
-    assert "meta-onnxruntime" in Path("edgeimg.lock").read_text()
+    assert "meta-onnxruntime" in Path("build/demo-raspberrypi5-yocto.lock").read_text()
     assert edgeimg(*words, "yocto.runtime_from=layer").status == 0
+
+
+def test_the_command_line_never_touches_the_committed_lock(edgeimg: Edgeimg) -> None:
+    words = ("generate", "--offline", "--project", "out", "--set", "yocto.runtime_from=layer")
+    product = Path("edgeimg.yaml")
+    product.write_text(f"{PRODUCT}yocto: {{runtime_from: layer}}\n")
+    assert edgeimg("generate", "--offline", "--project", "out").status == 0
+    committed = Path("edgeimg.lock").read_bytes()
+    assert edgeimg(*words, "--set", "yocto.series=scarthgap").status == 0
+    assert Path("edgeimg.lock").read_bytes() == committed
+    assert Path("build/demo-raspberrypi5-yocto.lock").exists()
+    assert edgeimg(*words, "--locked", "--set", "yocto.series=scarthgap").status == 0
+    # What needs no other lock takes the committed one.
+    assert edgeimg(*words, "--locked", "--set", "yocto.rm_work=true").status == 0
