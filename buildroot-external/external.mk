@@ -1,2 +1,2 @@
-include $(BR2_EXTERNAL_EDGEIMG_PATH)/wheels.inc
+include $(BR2_EXTERNAL_EDGEIMG_PATH)/product.inc
 include $(sort $(wildcard $(BR2_EXTERNAL_EDGEIMG_PATH)/package/*/*.mk))

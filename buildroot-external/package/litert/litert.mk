@@ -4,7 +4,7 @@
 #
 ################################################################################
 
-# LITERT_VERSION, _SITE and _SOURCE stand in wheels.inc: the wheel of the lock.
+# LITERT_VERSION, _SITE and _SOURCE stand in product.inc: the wheel of the lock.
 LITERT_LICENSE = Apache-2.0
 LITERT_INSTALL_STAGING = YES
 LITERT_LIBRARY = $(@D)/ai_edge_litert/libLiteRt.so

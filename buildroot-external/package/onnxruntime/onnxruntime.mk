@@ -4,7 +4,7 @@
 #
 ################################################################################
 
-# ONNXRUNTIME_VERSION, _SITE and _SOURCE stand in wheels.inc: the wheel of the lock.
+# ONNXRUNTIME_VERSION, _SITE and _SOURCE stand in product.inc: the wheel of the lock.
 ONNXRUNTIME_LICENSE = MIT
 ONNXRUNTIME_LICENSE_FILES = onnxruntime/LICENSE onnxruntime/ThirdPartyNotices.txt
 ONNXRUNTIME_INSTALL_STAGING = YES

@@ -62,16 +62,8 @@ def read_kas(path: Path) -> Named:
 
 def _kas_dump(path: Path) -> dict[str, Any]:
     command = [sys.executable, "-P", "-m", "edgeimg.bsp.kas_dump", "-l", "warning", "dump"]
-    command += [
-        "--format",
-        "json",
-        "--skip",
-        "finish_setup_repos",
-        "--skip",
-        "repos_checkout",
-        "--skip",
-        "setup_dir",
-    ]
+    command += ["--format", "json"]
+    command += ["--skip", "finish_setup_repos", "--skip", "repos_checkout", "--skip", "setup_dir"]
     env = {**os.environ}
     why = ""
     for folder in _above(path):

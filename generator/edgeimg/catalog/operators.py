@@ -18,7 +18,7 @@ Operator = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]+$", max_l
 Element = Literal[
     "float64", "float32", "float16", "bfloat16", "bool", "string",
     "int64", "int32", "int16", "int8", "int4", "int2",
-    "uint64", "uint32", "uint16", "uint8", "uint4", "uint2",
+    "uint64", "uint32", "uint16", "uint8", "uint4", "uint2", "complex128", "complex64",
 ]  # fmt: skip
 
 

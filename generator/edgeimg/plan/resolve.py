@@ -82,7 +82,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         made = _with_buildroot(chosen, serves, models, features[0])
     if isinstance(serves, YoctoBoard) and serves.boot and board.qemu:
         board = board.model_copy(update={"qemu": serves.boot.over(board.qemu)})
-    _adapter(chosen, made.runtime.name, app)
+    _adapter(chosen, made.runtime, app)
     runtime, notes = fit_operators(chosen, models, made.runtime)
     if made.accelerator is not None:
         check_files(made.accelerator, models)
@@ -275,14 +275,13 @@ def _app(product: Product, base: Path, source: Source, errors: list[UserError]) 
     return path
 
 
-def _adapter(chosen: Chosen, name: str, app: Path) -> None:
+def _adapter(chosen: Chosen, runtime: PlannedRuntime, app: Path) -> None:
     """An app of the user's own answers for itself; ours has a file for each runtime."""
-    entry = chosen.catalog.entry("runtime", name, Runtime)
-    file = f"src/runtime/{entry.value.adapter}.cc"
+    file = f"src/runtime/{runtime.adapter}.cc"
     if chosen.product.app is None and not is_file(app / file):
         raise UserError(
             f"adapter: the app has no {file}",
-            place=entry.place("adapter"),
+            place=chosen.catalog.entry("runtime", runtime.name, Runtime).place("adapter"),
             hint="Name one that it has, or build with a copy of the app that has it: `app:`.",
         )
 

@@ -73,9 +73,9 @@ def choose_stack(catalog: Catalog, target: Target, wish: Wish) -> Stack:
         accelerator = find_accelerator(catalog, wish.accelerator, target.board, place)
     releases = _releases(accelerator, wish) if accelerator else ()
     through = accelerator.value.runtimes if accelerator else ()
-    for index, name in enumerate(through):
-        assert accelerator is not None
-        catalog.find("runtime", name, place=accelerator.place("runtimes", index))
+    if accelerator is not None:
+        for index, name in enumerate(through):
+            catalog.find("runtime", name, place=accelerator.place("runtimes", index))
     runtimes: tuple[RuntimeCandidate, ...] = ()
     refusal: UserError | None = None
     if accelerator is None or through:

@@ -150,10 +150,9 @@ def _flashed(chosen: Chosen, artefacts: tuple[str, ...]) -> tuple[FlashWay, ...]
     """How the artefacts come onto the board without edgeimg, a way each."""
     flash = chosen.board.flash
     if flash is None:
-        in_qemu = chosen.board.qemu is not None
-        said = "Nothing is flashed; runqemu starts it."
-        unsaid = "How it comes onto the board is not said here: see the board's vendor."
-        return (FlashWay(before=said if in_qemu else unsaid),)
+        if chosen.board.qemu is not None:
+            return (FlashWay(before="Nothing is flashed; runqemu starts it."),)
+        return (FlashWay(before="How it comes onto the board, its vendor says."),)
     ways = []
     disk = next((one for one in artefacts if not one.endswith(".bmap")), "IMAGE")
     if flash.card is not None:

@@ -43,9 +43,14 @@ def header(plan: Plan) -> str:
     return f"Made by edgeimg from {', '.join(plan.manifests)}."
 
 
+def own_app(plan: Plan) -> bool:
+    """Whether the app's source is not the shipped one."""
+    return plan.app_source != data("app")
+
+
 def add_app(tree: Tree, plan: Plan, into: str) -> None:
     """The app's source; of the shipped one without what only its tests need."""
-    shipped = plan.app_source == data("app")
+    shipped = not own_app(plan)
     whole = Tree()
     whole.copy_folder(plan.app_source, into, what="app", skip=(".git", ".cache", "build"))
     for path, entry in whole.files.items():

@@ -61,8 +61,7 @@ def judge(
                 )
             )
             continue
-        died = check_run(golden, run)
-        died = died or _silent(golden, run)
+        died = check_run(golden, run) or _silent(golden, run)
         failures.extend([died] if died else [])
         for sample in golden.samples:
             if (golden.model, sample.name) in foreign:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from tests.conftest import Answer
+
+from edgeimg.catalog.operators import Element
+from edgeimg.model.graph import TYPE_BITS
 
 PRODUCT = """version: 1
 name: shop
@@ -150,3 +154,7 @@ def test_a_runtime_whose_adapter_the_app_has_not(own: Path, ask: Callable[..., A
     Path("app").mkdir()
     Path("app/CMakeLists.txt").write_text("")
     assert ask("check", "app.source=app").status == 0
+
+
+def test_every_type_that_a_model_can_have_may_be_named() -> None:
+    assert set(TYPE_BITS) <= set(get_args(Element))

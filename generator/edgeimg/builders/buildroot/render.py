@@ -19,6 +19,7 @@ from edgeimg.render.contents import (
     add_features,
     add_models,
     header,
+    own_app,
 )
 from edgeimg.render.environment import kconfig_line
 from edgeimg.render.environment import render as render_template
@@ -62,7 +63,7 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     context["sections"] = _lines(sections, plan.buildroot.release.lists)
     for name in ("README.md", "config.mk"):
         tree.add(name, Text(content=render_template("buildroot", name, context)))
-    for name in ("external.desc", "Config.in", "wheels.inc"):
+    for name in ("external.desc", "Config.in", "product.inc"):
         text = render_template("buildroot", f"external/{name}", context)
         tree.add(f"external/{name}", Text(content=text))
     for wheel in context["wheels"]:
@@ -193,7 +194,7 @@ def _context(plan: Plan, buildroot: BuildrootPlan, inputs: Inputs) -> dict[str, 
         "packages": list(buildroot.packages),
         "variables": _variables(plan, buildroot),
         "wheels": _wheels(plan, buildroot, inputs),
-        "own_app": plan.app_source != data("app"),
+        "own_app": own_app(plan),
         "host_packages": packages_for(needed, data("catalog") / "host.yaml"),
     }
 

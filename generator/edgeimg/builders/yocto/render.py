@@ -23,6 +23,7 @@ from edgeimg.render.contents import (
     add_golden,
     add_models,
     header,
+    own_app,
 )
 from edgeimg.render.environment import bitbake_line
 from edgeimg.render.environment import render as render_template
@@ -152,7 +153,7 @@ def _add_app(tree: Tree, plan: Plan) -> dict[str, str]:
         scheme, _, rest = plan.app_git.url.partition("://")
         place = f"git://{rest};protocol={scheme};branch={plan.app_git.branch}"
         return {"license": "CLOSED", "git": place, "revision": plan.app_git.revision}
-    if plan.app_source != data("app"):
+    if own_app(plan):
         return {"license": "CLOSED"}
     return {"license": "Apache-2.0", "md5": _md5((data("app") / "LICENSE").read_bytes())}
 
