@@ -75,6 +75,25 @@ def test_what_was_taken_away_is_made_again(built: Built) -> None:
     subprocess.run(["sha256sum", "--quiet", "--check", "SHA256SUMS"], cwd=built.images, check=True)
 
 
+def test_the_app_is_compiled_once_for_all_products(built: Built) -> None:
+    before = _sums(built.project)
+    shutil.rmtree(built.project / "build/app")
+    (built.project / "build/edge-infer").unlink()
+    hits = _cache_hits()
+    done = run_edgeimg(built.folder, "build", "--locked", "--offline")
+    assert done.status == 0, done.stderr
+    # This folder is a copy: the first one was compiled elsewhere.
+    assert _cache_hits() - hits >= 25
+    assert _sums(built.project) == before
+
+
+def _cache_hits() -> int:
+    folder = f"{environment()['EDGEIMG_CACHE']}/ccache"
+    said = subprocess.check_output(["ccache", "--print-stats"], env={"CCACHE_DIR": folder})
+    counters = dict(line.split("\t") for line in said.decode().splitlines())
+    return int(counters["direct_cache_hit"]) + int(counters["preprocessed_cache_hit"])
+
+
 def test_an_app_that_does_not_compile_says_where(built: Built, tmp_path: Path) -> None:
     project = tmp_path / "broken"
     subprocess.run(["cp", "-a", built.project, project], check=True)

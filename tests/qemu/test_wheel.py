@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.qemu, pytest.mark.network]
 
 
 def _computed(folder: str, names: list[str]) -> set[str]:
-    return {"goldens", "models"} & set(names)
+    return {"ccache", "goldens", "models"} & set(names)
 
 
 def test_the_wheel_verifies_an_image(tmp_path: Path) -> None:

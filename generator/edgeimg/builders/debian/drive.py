@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 from edgeimg.builders.debian.render import command_line
@@ -42,7 +43,8 @@ def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
             args += [f"MIRROR={mirror}"]
         if offline:
             args += ["OFFLINE=yes"]
-        done = run(args, env=plain_environment(), check=False, on_line=on_line)
+        env = {**plain_environment(), **_compiler_cache(folder)}
+        done = run(args, env=env, check=False, on_line=on_line)
     if done.status != 0:
         raise _failure(done.stdout + done.stderr, log)
     return image(plan, folder)
@@ -65,6 +67,22 @@ def image(plan: Plan, folder: Path) -> Image:
     )
 
 
+def _compiler_cache(folder: Path) -> dict[str, str]:
+    """What has CMake compile through ccache, where there is one: the app is the same source in
+    each product, and is compiled once for an architecture.
+
+    Paths below the project's folder do not count; in the object files there are none.
+    """
+    if shutil.which("ccache") is None:
+        return {}
+    launcher = {f"CMAKE_{language}_COMPILER_LAUNCHER": "ccache" for language in ("C", "CXX")}
+    return {
+        **launcher,
+        "CCACHE_DIR": str(Cache().folder("ccache")),
+        "CCACHE_BASEDIR": str(folder.resolve()),
+    }
+
+
 def _report(line: str, report: Report) -> None:
     if fetch := FETCH.match(line):
         report(Progress(name="fetch", done=int(fetch[1]), total=int(fetch[2]), detail=fetch[3]))
@@ -75,7 +93,6 @@ def _report(line: str, report: Report) -> None:
 
 
 def _failure(text: str, log: Path) -> InternalError:
-
     said = [match[1] for line in text.splitlines() if (match := ERROR.match(line))]
     said = [line for line in said if not line.startswith(("step", "fetch: step"))]
     message = said[0] if said else last_lines(text, 3).replace("\n", "; ")
