@@ -50,7 +50,7 @@ if ! cmp -s "$tmp/toolchain.cmake" build/app/toolchain.cmake; then
 	mkdir build/app
 	mv "$tmp/toolchain.cmake" build/app/
 fi
-unset CFLAGS CXXFLAGS LDFLAGS CPPFLAGS CC CXX PKG_CONFIG_PATH MAKEFLAGS
+unset CFLAGS CXXFLAGS LDFLAGS CPPFLAGS CC CXX PKG_CONFIG_PATH MAKEFLAGS NINJA_STATUS
 export PKG_CONFIG_LIBDIR="$sysroot/usr/lib/$GNU_TRIPLET/pkgconfig:$sysroot/usr/share/pkgconfig"
 export PKG_CONFIG_SYSROOT_DIR="$sysroot"
 cmake -S "$APP_SOURCE" -B build/app -G Ninja -DCMAKE_BUILD_TYPE=Release \
@@ -60,7 +60,9 @@ cmake -S "$APP_SOURCE" -B build/app -G Ninja -DCMAKE_BUILD_TYPE=Release \
 	-DEDGE_INFER_RUNTIME_LIBRARY="$here/build/base/$RUNTIME_LIBRARY" \
 	-DEDGE_INFER_RUNTIME_INCLUDE="$include" >"$tmp/log" 2>&1 ||
 	failed "cmake could not configure $APP_SOURCE"
-cmake --build build/app >"$tmp/log" 2>&1 || failed "$APP_SOURCE does not compile"
+{ cmake --build build/app 2>&1 && touch "$tmp/compiled"; } | tee "$tmp/log" |
+	sed -nu 's,^\[\([0-9]*/[0-9]*\)\] Building .*/\([^/]*\)\.o$,edgeimg: app \1 \2,p'
+[ -e "$tmp/compiled" ] || failed "$APP_SOURCE does not compile"
 DESTDIR="$tmp/install" cmake --install build/app --strip >"$tmp/log" 2>&1 || failed "cmake --install failed"
 [ -x "$tmp/install/usr/bin/edge-infer" ] || die "$APP_SOURCE installs no bin/edge-infer"
 touch "$tmp/install/usr/bin/edge-infer" # newer than its prerequisites, whatever strip kept

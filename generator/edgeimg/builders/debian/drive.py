@@ -17,7 +17,7 @@ from edgeimg.plan.plan import Plan
 from edgeimg.prepare.inputs import mirror_of
 from edgeimg.process import last_lines, run
 
-FETCH = re.compile(r"edgeimg: fetch (\d+)/(\d+) (\S+)")
+COUNT = re.compile(r"edgeimg: (fetch|app) (\d+)/(\d+) (\S+)")
 STEP = re.compile(r"edgeimg: step (\S+)")
 ERROR = re.compile(r"edgeimg: ([a-z]+: .*)")
 
@@ -84,8 +84,9 @@ def _compiler_cache(folder: Path) -> dict[str, str]:
 
 
 def _report(line: str, report: Report) -> None:
-    if fetch := FETCH.match(line):
-        report(Progress(name="fetch", done=int(fetch[1]), total=int(fetch[2]), detail=fetch[3]))
+    if found := COUNT.match(line):
+        name, done, total, detail = found.groups()
+        report(Progress(name=name, done=int(done), total=int(total), detail=detail))
     elif step := STEP.match(line):
         report(Step(name=step[1]))
     else:
