@@ -21,7 +21,7 @@ from edgeimg.model.content import KINDS, NAMES, sniff
 from edgeimg.model.errors import BROKEN_HINT, ModelError
 from edgeimg.model.info import ModelInfo
 
-CACHE_VERSION = 5  # raise it when a reader says something new of the same file
+CACHE_VERSION = 6  # raise it when a reader says something new of the same file
 SNIFFED = 1 << 20
 
 
