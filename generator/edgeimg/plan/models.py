@@ -192,7 +192,7 @@ class _Checker:
             self.fail(
                 ("file",),
                 f"{called} holds {tensor.type}",
-                f"The app has code for {', '.join(KNOWN_TYPES)}.",
+                _type_hint(tensor.type),
             )
         elif _bytes(tensor) > MAX_TENSOR_BYTES:
             self.fail(
@@ -379,6 +379,12 @@ class _Checker:
 def _known(tensor: TensorInfo) -> bool:
     """Whether it has sizes, and so many bytes; what it lacks is told once."""
     return min(tensor.shape, default=1) > 0
+
+
+def _type_hint(kind: str) -> str:
+    if kind in ("sequence", "map", "optional"):
+        return "Export it as a tensor; skl2onnx does that with the option zipmap=False."
+    return f"The app has code for {', '.join(KNOWN_TYPES)}; cast it in the model."
 
 
 def _open_hint(tensor: TensorInfo, what: str) -> str:
