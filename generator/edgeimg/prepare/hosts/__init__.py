@@ -250,9 +250,11 @@ def check_shape(tensor: Mapping[str, Any], found: Sequence[int]) -> None:
     """
     if list(found) != list(tensor["shape"]):
         came, planned = ("x".join(map(str, each)) or "scalar" for each in (found, tensor["shape"]))
+        advice = "if that is so for all samples, give it as the output's `shape` in the manifest"
+        if len(found) != len(tensor["shape"]):
+            advice = "the file is wrong about it, export the model again"
         raise ValueError(
-            f"output '{tensor['name']}' came out as {came}, and {planned} is planned: if that is "
-            "so for all samples, give it as the output's `shape` in the manifest"
+            f"output '{tensor['name']}' came out as {came}, and {planned} is planned: {advice}"
         )
 
 
