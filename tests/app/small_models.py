@@ -8,9 +8,10 @@ COLUMNS = 4
 ROWS = 3
 
 
-def tflite_sum(*, open_rows: bool) -> bytes:
+def tflite_sum(*, open_rows: bool, ranked: bool = True) -> bytes:
     """Inputs `matrix` and `row`, outputs `sum` and `difference`; the signature names them the
-    other way round. With `open_rows` the matrix has any number of rows."""
+    other way round. With `open_rows` the matrix has any number of rows; unless `ranked`, as
+    older converters wrote that: LiteRT's C API tells one row then."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -21,7 +22,7 @@ def tflite_sum(*, open_rows: bool) -> bytes:
         if is_open:
             made.shape = [1, COLUMNS]
             made.shapeSignature = [-1, COLUMNS]
-            made.hasRank = True  # or LiteRT takes the other shape for the only one
+            made.hasRank = ranked
         return made
 
     def operator(code: int, kind: int, options: Any, output: int) -> Any:

@@ -59,12 +59,16 @@ def test_reference_kernels_really_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["reference", "default"])
-@pytest.mark.parametrize("rows", [None, 1, 5], ids=["closed", "open-1", "open-5"])
-def test_two_inputs(rows: int | None, mode: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rows", "ranked"),
+    [(None, True), (1, True), (5, True), (5, False)],
+    ids=["closed", "open-1", "open-5", "open-5-unranked"],
+)
+def test_two_inputs(rows: int | None, ranked: bool, mode: str, tmp_path: Path) -> None:
     """Two inputs of different sizes and two outputs, whose signature has another order than the
     graph; with and without a dimension that the model leaves open."""
     model = tmp_path / "sum.tflite"
-    model.write_bytes(tflite_sum(open_rows=rows is not None))
+    model.write_bytes(tflite_sum(open_rows=rows is not None, ranked=ranked))
     info = read_model(model)
     assert [each.shape[0] for each in info.inputs] == [3 if rows is None else -1, 1]
 

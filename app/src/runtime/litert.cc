@@ -16,6 +16,24 @@ using litert::Side;
 
 constexpr size_t kSignature = 0;  // the main one; LiteRT makes one for a model that has none
 
+/// Where the file does not mark a tensor's rank as known, which older converters did not do,
+/// LiteRT tells an open dimension as 1: such a 1 goes with any configured size. Whether
+/// the model takes that is seen when it is resized. Returns whether there was one.
+bool OpenOnes(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>& found) {
+  bool opened = false;
+  for (size_t i = 0; i < std::min(configured.size(), found.size()); ++i) {
+    const auto& wanted = configured[i].shape;
+    auto& shape = found[i].shape;
+    if (wanted.size() != shape.size()) continue;
+    for (size_t at = 0; at < shape.size(); ++at) {
+      if (shape[at] != 1 || wanted[at] == 1) continue;
+      shape[at] = -1;
+      opened = true;
+    }
+  }
+  return opened;
+}
+
 class LiteRtModelAdapter final : public Model {
  public:
   LiteRtModelAdapter(const std::string& path, const LoadOptions& load)
@@ -30,6 +48,7 @@ class LiteRtModelAdapter final : public Model {
                     LiteRtGetSubgraphInput, path);
     outputs_.Inspect(signature, LiteRtGetNumSignatureOutputs, LiteRtGetSignatureOutputTensorByIndex,
                      LiteRtGetSubgraphOutput, path);
+    if (OpenOnes(load.inputs, inputs_.specs)) OpenOnes(load.outputs, outputs_.specs);
     CheckTensors("input", load.inputs, inputs_.specs);
     CheckTensors("output", load.outputs, outputs_.specs);
     Check(LiteRtCreateCompiledModel(environment_.get(), model_.get(), options_.get(),
@@ -66,8 +85,9 @@ class LiteRtModelAdapter final : public Model {
       const auto& shape = inputs_.specs[i].shape;
       if (std::find(shape.begin(), shape.end(), -1) == shape.end()) continue;
       const std::vector<int> dimensions(load.inputs[i].shape.begin(), load.inputs[i].shape.end());
-      Check(LiteRtCompiledModelResizeInputTensor(compiled_.get(), kSignature, inputs_.position[i],
-                                                 dimensions.data(), dimensions.size()),
+      Check(LiteRtCompiledModelResizeInputTensorNonStrict(compiled_.get(), kSignature,
+                                                          inputs_.position[i], dimensions.data(),
+                                                          dimensions.size()),
             "cannot resize input " + load.inputs[i].name);
       resized = true;
     }

@@ -150,9 +150,12 @@ LITERT_WEAK LiteRtStatus LiteRtCreateCompiledModel(LiteRtEnvironment environment
                                                    LiteRtOptions options,
                                                    LiteRtCompiledModel* compiled);
 LITERT_WEAK void LiteRtDestroyCompiledModel(LiteRtCompiledModel compiled);
-LITERT_WEAK LiteRtStatus LiteRtCompiledModelResizeInputTensor(LiteRtCompiledModel compiled,
-                                                              size_t signature, size_t input,
-                                                              const int* dimensions, size_t rank);
+// Also of an input that LiteRT takes for a closed one.
+LITERT_WEAK LiteRtStatus LiteRtCompiledModelResizeInputTensorNonStrict(LiteRtCompiledModel compiled,
+                                                                       size_t signature,
+                                                                       size_t input,
+                                                                       const int* dimensions,
+                                                                       size_t rank);
 LITERT_WEAK LiteRtStatus LiteRtGetCompiledModelOutputTensorLayouts(LiteRtCompiledModel compiled,
                                                                    size_t signature, size_t count,
                                                                    LiteRtLayout* layouts,

@@ -49,9 +49,15 @@ def _print(file: Path, info: ModelInfo) -> None:
     ]
     table("", ["", "name", "shape", "type", "quantization"], rows)
     print()
+    # The kinds that an accelerator tells apart, by batch and open sizes, are one row here.
+    sums: dict[tuple[str, int, tuple[str, ...]], tuple[int, int]] = {}
+    for use in info.operators:
+        key = (use.name, use.version, use.types)
+        count, macs = sums.get(key, (0, 0))
+        sums[key] = (count + use.count, macs + use.macs)
     uses = [
-        [use.name, str(use.version), ", ".join(use.types), str(use.count), f"{use.macs:,}"]
-        for use in info.operators
+        [name, str(version), ", ".join(types), str(count), f"{macs:,}"]
+        for (name, version, types), (count, macs) in sums.items()
     ]
     table("", ["operator", "version", "types", "count", "MACs"], uses)
     print()
@@ -60,8 +66,10 @@ def _print(file: Path, info: ModelInfo) -> None:
         f"peak of live tensors {info.peak_live_bytes:,} bytes"
         + (f"; opset {info.opset}" if info.opset else "")
     )
-    for key, value in sorted(info.metadata.items()):
-        print(f"{plain(key)}: {plain(value)}")
+    if info.open_operators:
+        print("Sizes are open in the file (?): each counts as 1 in the MACs and in the peak.")
+    for name, value in sorted(info.metadata.items()):
+        print(f"{plain(name)}: {plain(value)}")
 
 
 def _parameters(info: ModelInfo) -> str:
@@ -72,10 +80,11 @@ def _parameters(info: ModelInfo) -> str:
 
 
 def _row(kind: str, tensor: TensorInfo) -> list[str]:
-    shape = "x".join(str(size) if size >= 0 else "?" for size in tensor.shape)
+    from edgeimg.model.info import written
+
     quantization = ""
     if tensor.quantization is not None:
         quantization = (
             f"scale {tensor.quantization.scale:.6g}, zero {tensor.quantization.zero_point}"
         )
-    return [kind, plain(tensor.name), shape, tensor.type, quantization]
+    return [kind, plain(tensor.name), written(tensor.shape), tensor.type, quantization]

@@ -71,22 +71,17 @@ def _wanted(
 
 def _print(title: str, found: Coverage, accelerator: str | None) -> None:
     columns = ["operator", "version", "types", "count", "MACs", "runtime"]
-    rows = [
-        [
-            row.use.name,
-            str(row.use.version),
-            ", ".join(row.use.types),
-            str(row.use.count),
-            f"{row.use.macs:,}",
-            row.runtime or "ok",
-        ]
-        for row in found.rows
-    ]
-    if accelerator:
-        columns.append(accelerator)
-        for cells, row in zip(rows, found.rows, strict=True):
-            may = f"ok, if {row.note}" if row.note else "ok"
-            cells.append(row.accelerator or may)
+    columns += [accelerator] if accelerator else []
+    # Kinds that differ in what is not shown, such as the batch, are one row.
+    sums: dict[tuple[str, ...], tuple[int, int]] = {}
+    for row in found.rows:
+        use = row.use
+        may = f"ok, if {row.note}" if row.note else "ok"
+        placed = [row.accelerator or may] if accelerator else []
+        key = (use.name, str(use.version), ", ".join(use.types), row.runtime or "ok", *placed)
+        count, macs = sums.get(key, (0, 0))
+        sums[key] = (count + use.count, macs + use.macs)
+    rows = [[*key[:3], str(count), f"{macs:,}", *key[3:]] for key, (count, macs) in sums.items()]
     table(title, columns, rows)
     if found.placeable is not None:
         print(f"{found.placeable:.1f}% of the MACs may go to {accelerator}")

@@ -45,7 +45,9 @@ def run(
 
     catalog = Catalog()
     planned = plan_model(catalog.find("model", model), Cache().folder("models"))
-    host = find_host(_host_of(catalog, runtime, planned.info.format), wanted=None)
+    name, interpreter = _host_of(catalog, runtime, planned.info.format)
+    host = find_host(interpreter, wanted=None)
+    _check_operators(catalog, planned, name, host)
     frames = _frames(planned, host, inputs or [], kernels)
     if output is Format.text:
         for frame in frames:
@@ -60,16 +62,29 @@ def run(
     )
 
 
-def _host_of(catalog: Any, name: str | None, model_format: str) -> str:
-    """The host interpreter of the runtime, or of the first that reads the format."""
+def _host_of(catalog: Any, name: str | None, model_format: str) -> tuple[str, str]:
+    """The runtime, or the first that reads the format, and its host interpreter."""
     from edgeimg.catalog.runtimes import Runtime
 
     for each in [name] if name else catalog.names("runtime"):
         _, entry = catalog.load("runtime", each, Runtime, place="--runtime" if name else "")
         if model_format in entry.formats:
-            return str(entry.host)
+            return each, str(entry.host)
     what = f"runtime {name} does not execute" if name else "no runtime executes"
     raise UserError(f"{what} {model_format} models", hint="See catalog/runtimes.")
+
+
+def _check_operators(catalog: Any, model: PlannedModel, runtime: str, host: Host) -> None:
+    """What the release has not is told here: the interpreter's own words are of no help."""
+    from edgeimg.catalog.operators import OperatorLists
+    from edgeimg.errors import UserErrors
+    from edgeimg.manifest.load import shown
+    from edgeimg.plan.coverage import coverage
+
+    found = coverage(model.info, OperatorLists(catalog), runtime, host.version)
+    if found.fatal:
+        place = shown(model.path)
+        raise UserErrors([UserError(str(gap), place=place, hint=gap.hint) for gap in found.fatal])
 
 
 def _frames(

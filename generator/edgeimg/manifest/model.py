@@ -78,10 +78,18 @@ class ImageInput(Manifest):
         return self
 
 
+Shape = Annotated[tuple[Annotated[int, Field(ge=1, le=1 << 31)], ...], Field(max_length=16)]
+
+
 class ModelInput(Manifest):
     """One input tensor."""
 
     name: str = Field(description="The tensor's name in the model file.")
+    shape: Shape | None = Field(
+        default=None,
+        description="Its sizes, where the file leaves them open: `[1, 3, 48, 320]`. Absent: the "
+        "file's, with an open batch as 1.",
+    )
     image: ImageInput | None = Field(
         default=None, description="How pictures are fed; absent: raw tensors."
     )
@@ -91,6 +99,11 @@ class ModelOutput(Manifest):
     """One output tensor."""
 
     name: str = Field(description="The tensor's name in the model file.")
+    shape: Shape | None = Field(
+        default=None,
+        description="Its sizes, where the file leaves them open; they must be those that come "
+        "out, which `edgeimg model run` says.",
+    )
     softmax: bool = Field(default=False, description="Apply softmax to the values.")
     top_k: int = Field(
         default=0, ge=0, le=1000, description="Report the k largest; 0 reports all values."

@@ -5,24 +5,32 @@ from __future__ import annotations
 KINDS = {".tflite": "tflite", ".lite": "tflite", ".onnx": "onnx"}
 NAMES = {"tflite": "a TFLite model", "onnx": "an ONNX model"}
 
+ZIP, ORT, HDF5 = "a ZIP archive", "an ONNX Runtime (.ort) model", "an HDF5 file (Keras)"
+ADVICE = {
+    ZIP: "Of a MediaPipe bundle (.task), unzip the .tflite files; a PyTorch file, export to ONNX.",
+    ORT: "Give the .onnx file that it was made of.",
+    HDF5: "Convert it to a .tflite file.",
+    "a Git LFS pointer": "Run `git lfs pull`.",
+}
+
 # (offset, bytes, what it is)
 SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     (0, b"\xff\xd8\xff", "a JPEG picture"),
     (0, b"GIF8", "a GIF picture"),
     (0, b"BM", "a BMP picture"),
-    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"PK\x03\x04", ZIP),
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"\xfd7zXZ\x00", "an xz archive"),
     (0, b"\x28\xb5\x2f\xfd", "a zstd archive"),
     (0, b"\x7fELF", "an ELF program or library"),
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras)"),
+    (0, b"\x89HDF\r\n\x1a\n", HDF5),
     (0, b"%PDF", "a PDF document"),
     (0, b"GGUF", "a GGUF model"),
     (0, b"\x01HEF", "a Hailo executable (.hef)"),
     (0, b"RKNN", "an RKNN model"),
     (0, b"ftrt", "a TensorRT plan"),
-    (4, b"ORTM", "an ONNX Runtime (.ort) model"),
+    (4, b"ORTM", ORT),
     (257, b"ustar", "a tar archive"),
     (0, b"version https://git-lfs", "a Git LFS pointer"),
 )

@@ -6,9 +6,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 from edgeimg.model.info import OperatorUse
+
+T = TypeVar("T", bound=Hashable)
 
 CHUNK = 1 << 20  # elements that are compared at a time
 
@@ -45,6 +47,12 @@ def tensor_bytes(kind: str, shape: Iterable[int]) -> int:
     """Bytes of a tensor, densely packed."""
     bits = TYPE_BITS.get(kind, 8 if kind.startswith("float8") else 0)
     return (elements(shape) * bits + 7) // 8
+
+
+def shared(inputs: Iterable[T], outputs: Sequence[T]) -> list[T]:
+    """The outputs that are an input, or an earlier output, too."""
+    known = set(inputs)
+    return [one for at, one in enumerate(outputs) if one in known or one in outputs[:at]]
 
 
 @dataclass(frozen=True, kw_only=True)

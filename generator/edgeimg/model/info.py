@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 SMALL_INTEGERS = ("int2", "int4", "int8", "int16", "uint2", "uint4", "uint8", "uint16")
+
+
+def written(shape: Iterable[int]) -> str:
+    """A shape for people: `1x3x?x?` with a dynamic dimension as `?`; `scalar` without any."""
+    return "x".join(str(size) if size >= 0 else "?" for size in shape) or "scalar"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +87,8 @@ class ModelInfo:
         outputs: in the file's order.
         operators: sorted by name, version and types.
         macs: multiply-accumulates of one inference: convolutions, transposed and
-            depthwise ones, matrix products. Others count 0; a dynamic dimension
-            counts as 1, and the body of a loop or of a branch once.
+            depthwise ones, matrix products, recurrent layers. Others count 0; a dynamic
+            dimension counts as 1, and the body of a loop or of a branch once.
         peak_live_bytes: the most bytes of activations that live at the same time,
             when the main graph's operators run in the file's order and none works
             in place. A floor for the memory that a runtime needs beside the file.
@@ -94,6 +99,7 @@ class ModelInfo:
             has many.
         opset: of ONNX's standard operators; None for TFLite.
         metadata: what else the file says: description, producer, names of metadata.
+        shared_outputs: names of outputs that are an input, or an earlier output, too.
     """
 
     format: str
@@ -109,6 +115,12 @@ class ModelInfo:
     zero_parameters: int = 0
     opset: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    shared_outputs: tuple[str, ...] = ()
+
+    @property
+    def open_operators(self) -> tuple[str, ...]:
+        """Names of operators with sizes that the file leaves open, the batch aside."""
+        return tuple(sorted({use.name for use in self.operators if not use.fixed}))
 
     @property
     def sparsity(self) -> float:
@@ -137,6 +149,7 @@ class ModelInfo:
             "zero_parameters": self.zero_parameters,
             "opset": self.opset,
             "metadata": dict(sorted(self.metadata.items())),
+            "shared_outputs": list(self.shared_outputs),
         }
 
     @classmethod
@@ -163,6 +176,7 @@ class ModelInfo:
             zero_parameters=int(data["zero_parameters"]),
             opset=None if opset is None else int(opset),
             metadata={str(key): str(value) for key, value in dict(data["metadata"]).items()},
+            shared_outputs=tuple(str(name) for name in data["shared_outputs"]),
         )
 
 

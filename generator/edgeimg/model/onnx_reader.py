@@ -16,6 +16,7 @@ from edgeimg.model.graph import (
     count_parameters,
     elements,
     peak_live_bytes,
+    shared,
     tensor_bytes,
 )
 from edgeimg.model.info import ModelInfo, TensorInfo
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TYPES = {"float": "float32", "double": "float64"}
 CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}  # where the weights are
+RECURRENT = {"GRU", "LSTM", "RNN"}
 PRODUCTS = {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
 # Where a quantized operator has its weights, and where their zero point.
 ZERO_POINTS = {
@@ -227,6 +229,9 @@ def _info(data: bytes, model: onnx.ModelProto, parameters: Parameters) -> ModelI
         zero_parameters=parameters.zeros,
         opset=opsets.get("ai.onnx"),
         metadata=_metadata(model),
+        shared_outputs=tuple(
+            shared([tensor.name for tensor in inputs], [tensor.name for tensor in outputs])
+        ),
     )
 
 
@@ -289,6 +294,8 @@ def _macs(node: onnx.NodeProto, shapes: dict[str, TensorInfo]) -> int:
             return made * elements(shape(CONVOLUTIONS[node.op_type])[1:])
         if node.op_type == "ConvTranspose":  # weights [in, out / group, ...]
             return elements(shape(0)) * elements(shape(1)[1:])
+        if node.op_type in RECURRENT:  # [steps, batch, in], and two weights of each direction
+            return elements(shape(0)[:-1]) * (elements(shape(1)) + elements(shape(2)))
         if node.op_type in PRODUCTS:
             left = shape(0)
             return made * elements(left[-2:-1] if _is_transposed(node) else left[-1:])

@@ -17,11 +17,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from edgeimg.model.content import KINDS, NAMES, sniff
+from edgeimg.model.content import ADVICE, KINDS, NAMES, sniff
 from edgeimg.model.errors import BROKEN_HINT, ModelError
 from edgeimg.model.info import ModelInfo
 
-CACHE_VERSION = 5  # raise it when a reader says something new of the same file
+CACHE_VERSION = 6  # raise it when a reader says something new of the same file
 SNIFFED = 1 << 20
 
 
@@ -75,6 +75,8 @@ def _identify(path: Path) -> tuple[str, str]:
         hint = f"Known endings: {', '.join(KINDS)}."
         if content in NAMES:
             hint = f"It is {NAMES[content]}: name it .{content}."
+        elif content in ADVICE:
+            hint = f"It is {content}. {ADVICE[content]}"
         raise ModelError(
             f"the ending '{path.suffix}' is not that of a model", place=str(path), hint=hint
         )
@@ -94,9 +96,7 @@ def _mismatch(named: str, content: str) -> str:
 def _advice(content: str) -> str:
     if content in NAMES:
         return f"Name it .{content}."
-    if content == "a Git LFS pointer":
-        return "Run `git lfs pull`."
-    return BROKEN_HINT
+    return ADVICE.get(content, BROKEN_HINT)
 
 
 def _read_in_child(

@@ -24,6 +24,7 @@ from edgeimg.model.graph import (
     count_parameters,
     elements,
     peak_live_bytes,
+    shared,
     tensor_bytes,
 )
 from edgeimg.model.info import ModelInfo, Quantization, TensorInfo
@@ -42,6 +43,17 @@ TYPES = {
 OPERATORS = {
     value: name for name, value in vars(tflite.BuiltinOperator).items() if not name.startswith("_")
 }
+RECURRENT = frozenset(
+    {
+        "BIDIRECTIONAL_SEQUENCE_LSTM",
+        "BIDIRECTIONAL_SEQUENCE_RNN",
+        "LSTM",
+        "RNN",
+        "SVDF",
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        "UNIDIRECTIONAL_SEQUENCE_RNN",
+    }
+)
 INTEGERS = frozenset({"int4", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"})
 
 
@@ -157,6 +169,7 @@ class Reader:
             parameter_types=parameters.types,
             zero_parameters=parameters.zeros,
             metadata=self.metadata(),
+            shared_outputs=tuple(main[index].name for index in shared(inputs, outputs)),
         )
 
     def code(self, index: int) -> tuple[str, int]:
@@ -327,6 +340,12 @@ def _macs(
         return elements(tensors[makes[0]].shape) * elements(window)
     if name == "FULLY_CONNECTED":
         return elements(tensors[makes[0]].shape) * elements(tensors[reads[1]].shape[-1:])
+    if name == "CONV_3D":  # weights [d, h, w, in, out]
+        return elements(tensors[makes[0]].shape) * elements(tensors[reads[1]].shape[:4])
+    if name in RECURRENT:  # each step of each sequence takes every matrix once
+        constants = (tensors[each].shape for each in reads if tensors[each].constant)
+        steps = elements(tensors[reads[0]].shape[:-1])
+        return steps * sum(elements(shape) for shape in constants if len(shape) == 2)
     if name == "TRANSPOSE_CONV":  # reads the output's shape, weights [out, h, w, in], image
         return elements(tensors[reads[2]].shape) * elements(tensors[reads[1]].shape[:3])
     if name == "BATCH_MATMUL":

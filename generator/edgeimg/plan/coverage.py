@@ -246,8 +246,12 @@ def _version_gap(
     version = max(use.version, 1)
     has = f"{_name(listed)} has {found.first} to {found.last}"
     if key == "domains":
-        if version <= found.last:
+        if found.first <= version <= found.last:
             return None
+        if version < found.first:
+            why = f"is old: {_name(listed)} promises {found.first} to {found.last}, and of older "
+            why += "sets has only some operators"
+            return Gap(operator=f"opset {version} of {name}", why=why, place=place, fatal=False)
         what = f"opset {version} of {name}"
         hint = f"Export it with opset {found.last} or older."
         return Gap(operator=what, why=f"is too new, and {has}", place=place, hint=hint)

@@ -36,6 +36,8 @@ def fit_operators(
     errors: list[UserError] = []
     notes: list[str] = []
     for index, model in enumerate(models):
+        if "," in (signatures := model.info.metadata.get("signatures", "")):
+            notes.append(f"model {model.name}: of its signatures ({signatures}) the first is run")
         found = coverage(
             model.info, lists, runtime.name, runtime.version, choice.name if choice else None
         )

@@ -77,7 +77,7 @@ def _fit_medium(chosen: Chosen, files_mib: float, place: str) -> None:
 
 def _unknown(info: ModelInfo) -> str:
     """What of its memory cannot be known from the file."""
-    open_ones = sorted({use.name for use in info.operators if not use.fixed})
+    open_ones = info.open_operators
     if not open_ones:
         return ""
     named = ", ".join(open_ones[:3]) + (" ..." if len(open_ones) > 3 else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,8 @@ from edgeimg.catalog.accelerators import Accelerator
 from edgeimg.catalog.search import Catalog
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.load import Source, is_file, parse, read_source
-from edgeimg.manifest.model import Model, ModelInput
-from edgeimg.model.info import ModelInfo, TensorInfo
+from edgeimg.manifest.model import Model, ModelInput, ModelOutput
+from edgeimg.model.info import ModelInfo, TensorInfo, written
 from edgeimg.model.read import read_model
 from edgeimg.plan.compiled import check_compiled
 from edgeimg.plan.plan import (
@@ -72,7 +73,7 @@ def plan_model(path: Path, cache_dir: Path | None, catalog: Catalog | None = Non
         raise UserErrors(checker.errors) from None
     checker.ends(info)
     inputs = checker.inputs(manifest, info)
-    outputs = checker.outputs(manifest, info)
+    outputs = checker.outputs(manifest, info, inputs)
     planned = PlannedModel(
         name=manifest.name,
         summary=manifest.summary,
@@ -143,15 +144,13 @@ class _Checker:
         for what, tensors in (("inputs", info.inputs), ("outputs", info.outputs)):
             if not tensors:
                 self.fail(("file",), f"the model has no {what}", "Is that the right model?")
-        # In ONNX a name is the tensor, and ONNX Runtime leaves the app's buffer for it empty.
-        passed = {one.name for one in info.inputs} if info.format == "onnx" else set()
-        for tensor in info.outputs:
-            if tensor.name in passed:
-                self.fail(
-                    ("file",),
-                    f"output '{tensor.name[:60]}' is an input too",
-                    "Export the model without that output.",
-                )
+        # LiteRT and ONNX Runtime fill one buffer for a tensor, and the app has two.
+        for name in info.shared_outputs:
+            self.fail(
+                ("file",),
+                f"output '{name[:60]}' is an input or another output too",
+                "Export the model without that output.",
+            )
 
     def inputs(self, manifest: Model, info: ModelInfo) -> tuple[PlannedInput, ...]:
         self._names("inputs", [one.name for one in manifest.inputs], info.inputs)
@@ -159,28 +158,41 @@ class _Checker:
         planned = []
         for tensor in info.inputs:
             index, entry = described.get(tensor.name, (0, None))
-            tensor = self._fixed(tensor, "input", batch=True)
-            if entry is not None and entry.image is not None:
+            tensor = self._fixed(tensor, "input", index, entry, batch=True)
+            if entry is not None and entry.image is not None and _known(tensor):
                 self._image(entry, index, tensor, len(info.inputs))
             planned.append(PlannedInput(tensor=tensor, image=entry.image if entry else None))
         return tuple(planned)
 
-    def _fixed(self, tensor: TensorInfo, what: str, *, batch: bool) -> TensorInfo:
-        """The tensor with a batch of one, if that may be open; no other size may."""
+    def _fixed(
+        self,
+        tensor: TensorInfo,
+        what: str,
+        index: int,
+        entry: ModelInput | ModelOutput | None,
+        *,
+        batch: bool,
+    ) -> TensorInfo:
+        """The tensor with the manifest's sizes, or else a batch of one, if that may be open."""
         called = f"{what} '{tensor.name[:60]}'"
-        shape = "x".join(str(size) if size >= 0 else "?" for size in tensor.shape)
+        if entry is not None and entry.shape is not None:
+            tensor = self._shaped(tensor, entry.shape, (f"{what}s", index, "shape"))
+        shape = written(tensor.shape)
         closed = tensor.shape[1:] if batch and tensor.shape[:1] < (0,) else tensor.shape
-        if any(size < 1 for size in closed):
+        if any(size < 0 for size in closed):
+            self.fail(("file",), f"{called} has the shape {shape}", _open_hint(tensor, what))
+            return tensor
+        if 0 in closed:
             self.fail(
                 ("file",),
-                f"{called} has the shape {shape}",
-                "Export the model with fixed sizes; only the batch may be open.",
+                f"{called} has the shape {shape}, which holds nothing",
+                "Export the model without it.",
             )
         elif tensor.type not in KNOWN_TYPES:
             self.fail(
                 ("file",),
                 f"{called} holds {tensor.type}",
-                f"The app has code for {', '.join(KNOWN_TYPES)}.",
+                _type_hint(tensor.type),
             )
         elif _bytes(tensor) > MAX_TENSOR_BYTES:
             self.fail(
@@ -190,6 +202,24 @@ class _Checker:
             )
         return replace(tensor, shape=tensor.fixed_shape)
 
+    def _shaped(
+        self, tensor: TensorInfo, shape: tuple[int, ...], location: tuple[str | int, ...]
+    ) -> TensorInfo:
+        """The tensor with sizes that the manifest gives, which must go with those of the file."""
+        # In ONNX this may be a shape of unknown rank.
+        fits = tensor.shape == (-1,) or (
+            len(shape) == len(tensor.shape)
+            and all(size in (-1, given) for size, given in zip(tensor.shape, shape, strict=True))
+        )
+        if not fits:
+            self.fail(
+                location,
+                f"{written(shape)} does not go with the file's {written(tensor.shape)}",
+                "Only sizes that are open there (?) can be chosen.",
+            )
+            return tensor
+        return replace(tensor, shape=shape)
+
     def _image(self, entry: ModelInput, index: int, tensor: TensorInfo, inputs: int) -> None:
         assert entry.image is not None
         location: tuple[str | int, ...] = ("inputs", index, "image")
@@ -198,7 +228,7 @@ class _Checker:
         if tensor.type not in FED_BY_IMAGE:
             known = ", ".join(FED_BY_IMAGE)
             self.fail(location, f"a picture cannot feed a {tensor.type} tensor ({known})")
-        shape = "x".join(str(size) for size in tensor.shape)
+        shape = written(tensor.shape)
         if len(tensor.shape) != 4 or tensor.shape[0] != 1:
             self.fail(location, f"the tensor has the shape {shape}", "A picture is 1xHxWxC.")
             return
@@ -211,15 +241,20 @@ class _Checker:
                 "Check color and layout.",
             )
 
-    def outputs(self, manifest: Model, info: ModelInfo) -> tuple[PlannedOutput, ...]:
+    def outputs(
+        self, manifest: Model, info: ModelInfo, inputs: tuple[PlannedInput, ...]
+    ) -> tuple[PlannedOutput, ...]:
         self._names("outputs", [one.name for one in manifest.outputs], info.outputs)
         described = {one.name: (i, one) for i, one in enumerate(manifest.outputs)}
         # A size that is open at the output only depends on the data, and is no batch.
-        batch = any(tensor.shape and tensor.shape[0] < 0 for tensor in info.inputs)
+        batch = any(
+            tensor.shape[:1] < (0,) and one.tensor.shape[:1] == (1,)
+            for tensor, one in zip(info.inputs, inputs, strict=True)
+        )
         planned = []
         for tensor in info.outputs:
             index, entry = described.get(tensor.name, (0, None))
-            tensor = self._fixed(tensor, "output", batch=batch)
+            tensor = self._fixed(tensor, "output", index, entry, batch=batch)
             labels: tuple[str, ...] = ()
             if entry is not None and entry.labels:
                 labels = self._labels(entry.labels, index, tensor)
@@ -289,9 +324,7 @@ class _Checker:
         planned: list[PlannedSample] = []
         labels = {label for output in outputs for label in output.labels}
         raw = all(
-            one.image is None
-            and one.tensor.type in KNOWN_TYPES
-            and min(one.tensor.shape, default=1)
+            one.image is None and one.tensor.type in KNOWN_TYPES and _known(one.tensor)
             for one in inputs
         )
         size = sum(_bytes(one.tensor) for one in inputs) if raw else None
@@ -341,6 +374,26 @@ class _Checker:
                 PlannedSample(name=path.name, path=path, sha256=digest, label=sample.label)
             )
         return tuple(sorted(planned, key=_sample_name))
+
+
+def _known(tensor: TensorInfo) -> bool:
+    """Whether it has sizes, and so many bytes; what it lacks is told once."""
+    return min(tensor.shape, default=1) > 0
+
+
+def _type_hint(kind: str) -> str:
+    if kind in ("sequence", "map", "optional"):
+        return "Export it as a tensor; skl2onnx does that with the option zipmap=False."
+    return f"The app has code for {', '.join(KNOWN_TYPES)}; cast it in the model."
+
+
+def _open_hint(tensor: TensorInfo, what: str) -> str:
+    """How the manifest says the sizes of a tensor that has open ones."""
+    sizes = ", ".join(str(size) if size > 0 else "?" for size in tensor.shape)
+    given = f"`{what}s: [{{name: {json.dumps(tensor.name[:60])}, shape: [{sizes}]}}]`"
+    if what == "input":
+        return f"Give numbers for all: {given}."
+    return f"Give those that come out: {given}; `edgeimg model run` says when they differ."
 
 
 def _looks_like_a_picture(path: Path) -> bool:

@@ -278,7 +278,7 @@ def _named(placement: Placement) -> str:
     """The operators on the CPU in a few words."""
     left = placement.on_cpu
     if len(left) == len(placement.operators):
-        return f"all {len(left)} operators"
+        return f"all {len(left)} operators" if len(left) > 1 else "its only operator"
     said = [
         f"{one.type} '{one.name[:60]}'" + (f" ({one.reason})" if one.reason else "")
         for one in left[:SHOWN]
@@ -288,7 +288,7 @@ def _named(placement: Placement) -> str:
 
 
 def _advice(placement: Placement) -> str:
-    floats = [one for one in placement.on_cpu if "float" in one.element]
-    if len(floats) == len(placement.on_cpu):
+    counted = [one for one in placement.on_cpu if one.macs] or placement.on_cpu
+    if all("float" in one.element for one in counted):
         return "They compute in float, which was not placed: quantize the model first (int8)."
     return "See the report; change the model, or ask for less with `accelerator.min_placement`."

@@ -37,6 +37,18 @@ def put(folder: Path, name: str, content: bytes) -> Path:
             "not a TFLite model, but a Git LFS pointer",
             "git lfs pull",
         ),
+        (
+            "m.task",
+            b"PK\x03\x04....",
+            "the ending '.task' is not that of a model",
+            "unzip the .tflite files",
+        ),
+        (
+            "m.onnx",
+            b"\x20\0\0\0ORTM",
+            "not an ONNX model, but an ONNX Runtime (.ort) model",
+            "Give the .onnx file",
+        ),
         ("m.pb", b"\x0a\x0b", "the ending '.pb' is not that of a model", ".tflite"),
         ("m", b"....TFL3", "the ending '' is not that of a model", "name it .tflite"),
     ],

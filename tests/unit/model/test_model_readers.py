@@ -78,8 +78,51 @@ def test_macs_of_tflite_operators(export: ModuleType) -> None:
         shapes: list[tuple[int, ...]] = [left, (2, 11, 5)]
         product = one_operator(export, "BATCH_MATMUL", options, shapes, (2, 3, 5))
         assert product.macs == 2 * 3 * 5 * 11
+    steps = one_operator(
+        export,
+        "UNIDIRECTIONAL_SEQUENCE_RNN",
+        schema.SequenceRNNOptionsT(),
+        [(2, 10, 8), (12, 8)],
+        (2, 10, 12),
+        constant=1,
+    )
+    assert steps.macs == 2 * 10 * 12 * 8
     added = one_operator(export, "ADD", schema.AddOptionsT(), [(1, 4), (1, 4)], (1, 4))
     assert added.macs == 0
+
+
+def test_macs_of_a_convolution_of_volumes(export: ModuleType) -> None:
+    from edgeimg.model import tflite_reader
+
+    schema, writer = export.schema, export.Writer()
+    kind = schema.TensorType.FLOAT32
+    image = writer.tensor("in", (1, 4, 5, 6, 3), kind)
+    weights = writer.tensor("w", (2, 2, 2, 3, 4), kind, content=np.zeros((2, 2, 2, 3, 4), "<f4"))
+    made = writer.tensor("out", (1, 3, 4, 5, 4), kind)
+    writer.operator("CONV_2D", 1, schema.Conv2DOptionsT(), [image, weights], made)
+    model = schema.ModelT.InitFromPackedBuf(writer.finish(image, made))
+    (code,) = model.operatorCodes
+    code.builtinCode, code.deprecatedBuiltinCode = schema.BuiltinOperator.CONV_3D, 127
+    builder = export.flatbuffers.Builder(256)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    info = tflite_reader.read(bytes(builder.Output()))
+    assert [(use.name, use.macs) for use in info.operators] == [("CONV_3D", 240 * 24)]
+
+
+def test_outputs_that_are_one_tensor_are_named(export: ModuleType) -> None:
+    from edgeimg.model import tflite_reader
+
+    writer = export.Writer()
+    kind = export.schema.TensorType.FLOAT32
+    read, made = (writer.tensor(name, (1, 4), kind) for name in ("in", "out"))
+    writer.operator("ABS", 1, export.schema.AbsOptionsT(), [read], made)
+    data = writer.finish(read, made)
+    assert tflite_reader.read(data).shared_outputs == ()
+    twice = export.schema.ModelT.InitFromPackedBuf(data)
+    twice.subgraphs[0].outputs = [made, read, made]
+    builder = export.flatbuffers.Builder(256)
+    builder.Finish(twice.Pack(builder), b"TFL3")
+    assert tflite_reader.read(bytes(builder.Output())).shared_outputs == ("in", "out")
 
 
 def test_a_dynamic_dimension_is_minus_one(export: ModuleType) -> None:
@@ -171,6 +214,26 @@ def test_macs_of_onnx_operators() -> None:
     assert info.outputs[0].shape == (-1, 2)
     assert info.parameters == 6 * 2 * 9 + 6 * 3 * 4 + 9 * 300 + 9 * 2
     assert onnx.__version__
+
+
+def test_macs_of_a_recurrent_onnx_operator() -> None:
+    pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    from edgeimg.model import onnx_reader
+
+    graph = helper.make_graph(
+        [helper.make_node("LSTM", ["x", "w", "r"], ["y"], hidden_size=6)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [7, 2, 5])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [
+            numpy_helper.from_array(np.zeros((1, 24, 5), np.float32), "w"),
+            numpy_helper.from_array(np.zeros((1, 24, 6), np.float32), "r"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    assert onnx_reader.read(model.SerializeToString()).macs == 7 * 2 * 24 * (5 + 6)
 
 
 def test_weights_in_other_files_are_an_error() -> None:

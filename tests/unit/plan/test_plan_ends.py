@@ -46,13 +46,14 @@ def _said(folder: Path, inputs: dict[str, int], outputs: list[str], sample: byte
         ({"x": 1}, ["y"], 16, ""),
         ({}, ["y"], 0, "file: the model has no inputs"),
         ({"x": 1}, [], 16, "file: the model has no outputs"),
-        ({"x": 1}, ["y", "x"], 16, "file: output 'x' is an input too"),
+        ({"x": 1}, ["y", "x"], 16, "file: output 'x' is an input or another output too"),
         # One cause, one line a tensor: nothing of the sample's length.
         (
             {"x": 0},
             ["y"],
             0,
-            "file: input 'x' has the shape 0x4\nfile: output 'y' has the shape 0x4",
+            "file: input 'x' has the shape 0x4, which holds nothing\n"
+            "file: output 'y' has the shape 0x4, which holds nothing",
         ),
     ],
 )

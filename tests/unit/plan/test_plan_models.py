@@ -53,9 +53,10 @@ GOOD = _tensor("float32", 1)
         (_tensor("float32", -1, 1), _tensor("float32", -1, 10), ""),
         (_tensor("int32"), GOOD, ""),
         (_tensor("string", 1), GOOD, "file: input 't' holds string"),
+        (_tensor("sequence", -1), GOOD, "file: input 't' holds sequence"),
         (GOOD, _tensor("complex64", 1), "file: output 't' holds complex64"),
-        (GOOD, _tensor("float32", 1, 0), "file: output 't' has the shape 1x0"),
-        (GOOD, _tensor("float32", 0), "file: output 't' has the shape 0"),
+        (GOOD, _tensor("float32", 1, 0), "file: output 't' has the shape 1x0, which holds nothing"),
+        (GOOD, _tensor("float32", 0), "file: output 't' has the shape 0, which holds nothing"),
         (GOOD, _tensor("float32", -1, 4), "file: output 't' has the shape ?x4"),
         (GOOD, _tensor("float32", 1, -1), "file: output 't' has the shape 1x?"),
         (

@@ -195,9 +195,11 @@ class Host:
             _run_child(self, models[0].path, request, answer)
             told, flat = unpack(answer.read_bytes())
         if "error" in told:
+            from edgeimg.manifest.load import shown
+
             raise UserError(
                 f"{self.package} {self.version} does not run the model: {told['error']}",
-                place=str(models[0].path),
+                place=shown(models[0].path),
             )
         return told, flat
 
@@ -238,6 +240,22 @@ def load(name: str) -> HostModule:
     """
     module: HostModule = load_module(__name__, name, "host interpreter")
     return module
+
+
+def check_shape(tensor: Mapping[str, Any], found: Sequence[int]) -> None:
+    """Holds the shape of what came out against the planned one.
+
+    Raises:
+        ValueError: it is another.
+    """
+    if list(found) != list(tensor["shape"]):
+        came, planned = ("x".join(map(str, each)) or "scalar" for each in (found, tensor["shape"]))
+        advice = "if that is so for all samples, give it as the output's `shape` in the manifest"
+        if len(found) != len(tensor["shape"]):
+            advice = "the file is wrong about it, export the model again"
+        raise ValueError(
+            f"output '{tensor['name']}' came out as {came}, and {planned} is planned: {advice}"
+        )
 
 
 def pack(header: Mapping[str, Any], parts: Sequence[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeimg.prepare.hosts import Session
+from edgeimg.prepare.hosts import Session, check_shape
 
 PACKAGE = "ai-edge-litert"
 MODES = ("reference", "default")
@@ -49,7 +49,7 @@ class Interpreted:
         self._interpreter = Interpreter(
             str(model), experimental_op_resolver_type=kind, num_threads=threads
         )
-        self._inputs = inputs
+        self._inputs, self._outputs = inputs, outputs
         self._fed = self._interpreter.get_input_details()
         self._made = self._interpreter.get_output_details()
         if len(self._fed) != len(inputs) or len(self._made) != len(outputs):
@@ -73,7 +73,10 @@ class Interpreted:
         self._interpreter.invoke()
 
     def outputs(self) -> list[bytes]:
-        return [self._interpreter.get_tensor(each["index"]).tobytes() for each in self._made]
+        made = [self._interpreter.get_tensor(each["index"]) for each in self._made]
+        for tensor, values in zip(self._outputs, made, strict=True):
+            check_shape(tensor, values.shape)
+        return [values.tobytes() for values in made]
 
 
 class _Compiled:
@@ -104,6 +107,9 @@ class _Compiled:
             shape = list(details.values())[place]["shape"]
             if list(shape) != list(tensor["shape"]):
                 compiled.resize_input_tensor(place, tensor["shape"], 0, strict=False)
+        made = list(compiled.get_output_tensor_details(key).values())
+        for place, tensor in zip(self._output_places, outputs, strict=True):
+            check_shape(tensor, made[place]["shape"])
         self._compiled = compiled
         self._fed = compiled.create_input_buffers(0)
         self._made = compiled.create_output_buffers(0)

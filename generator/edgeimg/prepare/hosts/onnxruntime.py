@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeimg.prepare.hosts import Session
+from edgeimg.prepare.hosts import Session, check_shape
 
 PACKAGE = "onnxruntime"
 MODES = ("default",)
@@ -39,6 +39,7 @@ class _Session:
             str(model), sess_options=options, providers=["CPUExecutionProvider"]
         )
         self._inputs = inputs
+        self._outputs = outputs
         self._names = [tensor["name"] for tensor in outputs]
         self._feed: dict[str, Any] = {}
         self._made: list[Any] = []
@@ -60,4 +61,6 @@ class _Session:
     def outputs(self) -> list[bytes]:
         import numpy as np
 
+        for tensor, made in zip(self._outputs, self._made, strict=True):
+            check_shape(tensor, made.shape)
         return [np.ascontiguousarray(output).tobytes() for output in self._made]
