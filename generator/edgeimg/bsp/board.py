@@ -110,7 +110,7 @@ def _cpu(made: Draft, machine: Machine, facts: Facts) -> None:
     )
     if name is not None:
         made.say(f"architecture: {name} # TUNE_ARCH")
-    elif not arch:
+    elif arch in (None, "", "INVALID"):  # the last is oe-core's own, where no tune is named
         made.unknown("architecture", "TUNE_ARCH is not known; see catalog/architectures.yaml")
     else:
         why = f"TUNE_ARCH is {arch}, TUNE_FEATURES {' '.join(features)}: none that edgeimg builds"
@@ -280,6 +280,10 @@ def _artefacts(made: Draft, machine: Machine) -> None:
     if not good:
         made.unknown("artefacts", "files to hand out; IMAGE_FSTYPES is not known", 4, needed=False)
         return
+    if machine.missing:  # what is not here may say another, so this may be oe-core's default
+        why = f"files to hand out; IMAGE_FSTYPES is {' '.join(good)} without what was not found"
+        made.unknown("artefacts", why, 4, needed=False)
+        return
     words = ", ".join(f'"{{image}}*.{one}"' for one in good)
     made.say("# All of IMAGE_FSTYPES; strike what need not be handed out.", 4)
     made.say(f"artefacts: [{words}]", 4)
@@ -348,6 +352,9 @@ def _kernel_says(machine: Machine) -> str:
     if kernel is None:
         return "the kernel is not known: no PREFERRED_PROVIDER_virtual/kernel"
     wanted = f" {kernel.wanted}" if kernel.wanted else ""
+    version = kernel_version(kernel)
+    if kernel.recipe is not None and version is not None:
+        return one_line(f"the kernel is {kernel.provider}, {version} by {kernel.recipe.name}")
     if kernel.recipe is None:
         return one_line(f"the kernel is {kernel.provider}{wanted}, which is in none of the layers")
     return one_line(f"the kernel is {kernel.provider}{wanted}; its version cannot be told")

@@ -36,6 +36,7 @@ class Bsp:
         build: a build folder.
         missing: what was named and is not here, one line each.
         notes: what the user should know.
+        beside: layers that lie beside them and are not taken.
     """
 
     bitbake: Path
@@ -45,6 +46,7 @@ class Bsp:
     build: Path | None = None
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -104,6 +106,7 @@ def find(
         chosen=places.chosen,
         missing=tuple(places.missing),
         notes=notes,
+        beside=tuple(one for one in dict.fromkeys(_beside(beside)) if one not in layers),
     )
 
 
@@ -212,7 +215,9 @@ def _stack(
     """The layers with machines, what they depend on, and oe-core before all."""
     named = list(dict.fromkeys(places.layers))
     others = [one for one in dict.fromkeys(_beside(beside)) if one not in named]
-    said = {one.path: one for one in read(bitbake, [*named, *others], apart=True).layers}
+    # oe-core's first: it brings the Python `oe`, which others' layer.conf may use.
+    asked = sorted([*named, *others], key=lambda one: not is_core(one))
+    said = {one.path: one for one in read(bitbake, asked, apart=True).layers}
     first = [said[path] for path in named if path in said]
     notes = [f"{shown(one.path)}: {one.problem}" for one in first if one.problem]
     core = _choose(CORE, [*first, *(said[path] for path in others)], None)
@@ -254,6 +259,7 @@ def _stack(
         raise UserError(
             "no layer here has a machine (conf/machine/NAME.conf)",
             place=shown(next((one for one in named if not is_core(one)), named[0])),
+            hint="A board is made of a machine: name the layer that has them, a BSP's.",
         )
     return tuple(one.path for one in order), tuple(dict.fromkeys(notes))
 
