@@ -76,3 +76,14 @@ def test_the_kernel_of_a_layer_for_another_series(edgeimg, place) -> None:  # ty
     edgeimg("bsp", "import", "meta-odd")
     text = Path("boards/odd.yaml").read_text()
     assert "# the kernel is linux-acme, 6.12.30 by linux-acme_6.12.bb" in text
+
+
+def test_a_long_comment_ends_with_a_whole_word(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    configs = " ".join(f"acme-config-{number}" for number in range(40))
+    conf = f'{BOARD}UBOOT_CONFIG = "{configs}"\n'
+    layer(place / "meta-odd", "odd", {"conf/machine/odd.conf": conf})
+    edgeimg("bsp", "import", "meta-odd")
+    lines = Path("boards/odd.yaml").read_text().splitlines()
+    said = next(line for line in lines if "# The bootloader: " in line)
+    last = said.removesuffix("....").rpartition(" ")[2]
+    assert len(said) < 200 and last in configs.split(), said
