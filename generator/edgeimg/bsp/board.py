@@ -308,7 +308,13 @@ def _series(
     )
     parts = _provides(machine, reading, origins, facts.parts)
     if not series:
-        made.unknown("series", "the layers say none in common (LAYERSERIES_COMPAT)", 4)
+        says = [
+            f"{one.names[0]} {' '.join(sorted(one.series))}"
+            for one in layers
+            if one.series is not None
+        ]
+        why = f"LAYERSERIES_COMPAT have none in common: {', '.join(says) or 'no layer says any'}"
+        made.unknown("series", f"such as {{{next(iter(facts.yocto.series))}: {{}}}}; {why}", 4)
         made.say(f"# {_kernel_says(machine)}", 6)
         return
     made.say("series:", 4)

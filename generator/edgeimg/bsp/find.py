@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeimg.bsp.manifests import Named, read_kas, read_repo
+from edgeimg.bsp.manifests import Named, is_setup, read_kas, read_repo, read_setup
 from edgeimg.bsp.read import find_bitbake, read
 from edgeimg.bsp.reading import Layer
 from edgeimg.errors import UserError
@@ -62,7 +62,7 @@ class _Places:
 def find(
     paths: Sequence[Path], *, bitbake: Path | None, core: Path | None, every: bool = False
 ) -> Bsp:
-    """The BSP at these paths: layers, folders of layers, a kas file, a manifest, a build folder.
+    """The BSP at these paths: layers, folders of them, files that name them, a build folder.
 
     Layers that these depend on, and oe-core, are looked for beside them.
 
@@ -135,7 +135,10 @@ def _take(path: Path, places: _Places) -> None:
     if not is_file(path):
         raise UserError("does not exist", place=shown(path), hint="Check the path.")
     named: Named
-    if path.suffix in (".yml", ".yaml", ".json"):
+    if is_setup(path):
+        named = read_setup(path)
+        places.chosen = True
+    elif path.suffix in (".yml", ".yaml", ".json"):
         named = read_kas(path)
         places.chosen = True
     elif path.suffix == ".xml":
@@ -145,7 +148,8 @@ def _take(path: Path, places: _Places) -> None:
             "is not a BSP",
             place=shown(path),
             hint="Give a layer, a folder of layers, a kas file (.yml), a manifest of repo (.xml), "
-            "a build folder, or an external tree of Buildroot.",
+            "a configuration of bitbake-setup (.conf.json), a build folder, or an external tree "
+            "of Buildroot.",
         )
     for layer in named.layers or _below(named.folders):
         if is_file(layer / "conf/layer.conf"):

@@ -75,6 +75,7 @@ def test_the_kernel_of_a_layer_for_another_series(edgeimg, place) -> None:  # ty
     layer(place / "meta-odd", "odd", files, series="elsewhere")
     edgeimg("bsp", "import", "meta-odd")
     text = Path("boards/odd.yaml").read_text()
+    assert "LAYERSERIES_COMPAT have none in common: core wrynose, odd elsewhere" in text
     assert "# the kernel is linux-acme, 6.12.30 by linux-acme_6.12.bb" in text
 
 
@@ -87,3 +88,50 @@ def test_a_long_comment_ends_with_a_whole_word(edgeimg, place) -> None:  # type:
     said = next(line for line in lines if "# The bootloader: " in line)
     last = said.removesuffix("....").rpartition(" ")[2]
     assert len(said) < 200 and last in configs.split(), said
+
+
+SETUP = """{
+  "sources": {
+    "openembedded-core": {"git-remote": {"uri": "https://a.example/oe", "rev": "1"}},
+    "acme": {"git-remote": {"uri": "https://a.example/acme", "rev": "1"}, "path": "meta-acme"},
+    "gone": {"git-remote": {"uri": "https://a.example/gone", "rev": "1"}}
+  },
+  "bitbake-setup": {"configurations": [
+    {"bb-layers": ["openembedded-core/meta"], "bb-layers-file-relative": ["meta-near"],
+     "configurations": [{"name": "one", "bb-layers": ["meta-acme"]},
+                        {"name": "two", "bb-layers": ["gone/meta-gone"]}]}
+  ]},
+  "version": "1.0"
+}
+"""
+
+
+def test_a_configuration_of_bitbake_setup(edgeimg, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    core(tmp_path / "layers/openembedded-core")
+    acme(tmp_path / "layers/meta-acme")
+    layer(tmp_path / "config/meta-near", "near", {"conf/machine/near.conf": BOARD})
+    (tmp_path / "config/acme.conf.json").write_text(SETUP)
+    monkeypatch.chdir(tmp_path)
+    answer = edgeimg("bsp", "import", "config/acme.conf.json")
+    assert answer.status == 0, answer.stderr
+    assert "note: not checked out: gone" in answer.stderr
+    assert sorted(path.name for path in Path("boards").iterdir()) == ["acme-one.yaml", "near.yaml"]
+    # All of its layers are in the build, as its writer has said.
+    assert "meta-near" in Path("boards/acme-one.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"bitbake-setup": {}}', "is no configuration of bitbake-setup: 'sources'"),
+        ('{"sources": [], "bitbake-setup": {"configurations": []}}', "no configuration of bitbake"),
+        ('{"sources": {}, "bitbake-setup": {"configurations": [[]]}}', "no configuration of bit"),
+        ('{"sources": {}, "bitbake-setup": {"configurations": [{}]}}', "no layer is here"),
+    ],
+)
+def test_a_configuration_that_is_none(edgeimg, tmp_path, monkeypatch, text: str, said: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bad.conf.json").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    answer = edgeimg("bsp", "import", "bad.conf.json")
+    assert answer.status == 2 and said in answer.stderr, answer.stderr
+    assert not Path("boards").exists()
