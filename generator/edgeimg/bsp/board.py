@@ -244,9 +244,15 @@ def _layers(
         made.say("repositories:", 4)
     taken: set[str] = set()
     for folder, found in groups.items():
-        owners = [owner[name][0] for one in found for name in one.names if name in owner]
+        known_as = [owner[name] for one in found for name in one.names if name in owner]
+        # Only a checkout of the same layout can stand for the catalogue's.
+        owners = [
+            repository
+            for repository, layer in known_as
+            if (folder / catalog.repositories[repository].layers[layer].path / "conf").is_dir()
+        ]
         name = owners[0] if owners else board_name(folder.name) or "bsp"
-        while name in taken:
+        while name in taken or (not owners and name in catalog.repositories):
             name += "-2"
         taken.add(name)
         _repository(made, name, origins[found[0].path], found, out)

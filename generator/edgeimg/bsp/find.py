@@ -51,9 +51,10 @@ class Bsp:
 
 @dataclass(kw_only=True)
 class _Places:
-    """What the paths that the user named come to."""
+    """What the paths that the user named come to; `direct`: layers that are such a path."""
 
     layers: list[Path] = field(default_factory=list)
+    direct: list[Path] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     beside: list[Path] = field(default_factory=list)
     chosen: bool = False
@@ -127,6 +128,7 @@ def _build_folder(
 def _take(path: Path, places: _Places) -> None:
     if is_file(path / "conf/layer.conf"):
         places.layers.append(path.resolve())
+        places.direct.append(path.resolve())
         return
     if is_folder(path):
         places.layers += _below([path])
@@ -250,14 +252,17 @@ def _stack(
         if twin is not None and twin is not layer and not places.chosen:
             notes.append(f"{shown(layer.path)} is left out: {shown(twin.path)} has its name too")
             continue
-        if every or places.chosen or _has_machines(layer.path):
+        # Machines include files of layers that have none, and do not always depend on them.
+        parts = layer.path in places.direct or is_folder(layer.path / "conf/machine")
+        if every or places.chosen or parts:
             take(layer)
     if core is None:
         notes.append(
             "openembedded-core is not here: what its files say of CPUs is not known; name it "
             "with --core"
         )
-    if not [one for one in order if one is not core]:
+    mine = [one for one in order if one is not core]
+    if not mine or not (every or places.chosen or any(_has_machines(one.path) for one in mine)):
         if notes and any(one.problem for one in first):
             raise UserError(notes[0], hint="BitBake could not read it.")
         raise UserError(

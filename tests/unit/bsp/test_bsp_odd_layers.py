@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.bsp.bspkit import BOARD, KERNEL, acme, core, layer
+from tests.unit.bsp.bspkit import BOARD, KERNEL, acme, core, layer, publish
+from tests.unit.render.bitbake_stub.kit import emit, kas_dump
 
 
 @pytest.fixture
@@ -58,6 +59,48 @@ def test_a_file_of_a_layer_that_is_not_named(edgeimg, place) -> None:  # type: i
     answer = edgeimg("bsp", "import", "meta-son", "meta-acme", "--force", "--machine", "one")
     assert answer.status == 0 and "was not found" not in answer.stderr, answer.stderr
     assert '"{image}*.wic.gz"' in Path("boards/one.yaml").read_text()
+
+
+def test_a_folder_of_layers_that_do_not_name_each_other(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    common: dict[str, str | bytes] = {"conf/machine/include/acme-base.inc": BOARD}
+    layer(place / "bsp/meta-common", "common", common)
+    needs = "require conf/machine/include/acme-base.inc\n"
+    layer(place / "bsp/meta-son", "son", {"conf/machine/son.conf": needs})
+    layer(place / "bsp/meta-tools", "tools")
+    answer = edgeimg("bsp", "import", "bsp", "--core", "openembedded-core")
+    assert answer.status == 0 and "was not found" not in answer.stderr, answer.stderr
+    text = Path("boards/son.yaml").read_text()
+    assert "console: ttyACM0" in text
+    assert "meta-common" in text and "meta-tools" not in text
+
+
+def test_a_layer_without_machines_that_is_named(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    classes = {"classes/acme.bbclass": 'SERIAL_CONSOLES = "115200;ttyACM0"\n'}
+    layer(place / "meta-classes", "classes", classes)
+    layer(place / "meta-son", "son", {"conf/machine/son.conf": f'{BOARD}INHERIT += "acme"\n'})
+    answer = edgeimg("bsp", "import", "meta-son", "meta-classes")
+    assert "was not found" not in answer.stderr
+    assert "INHERIT" not in Path("boards/son.yaml").read_text()
+    answer = edgeimg("bsp", "import", "meta-classes")
+    assert "meta-classes: no layer here has a machine" in answer.stderr
+
+
+def test_one_repository_with_a_layer_of_the_catalogues_in_it(edgeimg, place, session_cache) -> None:  # type: ignore[no-untyped-def]
+    repository = place / "everything"
+    layer(repository / "upstream/meta-python", "meta-python")
+    files: dict[str, str | bytes] = {"conf/machine/odd.conf": BOARD}
+    layer(repository / "meta-odd", "odd", files, depends="core meta-python")
+    publish(repository, "https://git.example.org/everything")
+    answer = edgeimg("bsp", "import", "everything")
+    assert answer.status == 0, answer.stderr
+    path = place / "boards/odd.yaml"
+    text = path.read_text().replace("# memory_mib: #", "memory_mib: 1024 #")
+    path.write_text(text.replace("# storage_mib: #", "storage_mib: 4096 #"))
+    repos = kas_dump(emit(place / "product", session_cache, board=str(path)))["repos"]
+    # meta-oe is not in it, and comes from where it always does.
+    assert "git.openembedded.org" in repos["meta-openembedded"]["url"]
+    assert list(repos["meta-openembedded"]["layers"]) == ["meta-oe"]
+    assert sorted(repos["everything"]["layers"]) == ["meta-odd", "upstream/meta-python"]
 
 
 def test_a_machine_without_a_tune(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
