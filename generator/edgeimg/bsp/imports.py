@@ -112,7 +112,12 @@ def import_boards(
                 place=shown(there[0] / "conf/layer.conf"),
                 hint='Add: BBPATH .= ":${LAYERDIR}"',
             )
-        raise UserError("no layer here has a machine (conf/machine/NAME.conf)")
+        raise UserError(
+            "no layer here has a machine (conf/machine/NAME.conf)",
+            hint=f"Not checked out: {'; '.join(bsp.missing)}."
+            if bsp.missing
+            else "A board is made of a machine: name the layer that has them, a BSP's.",
+        )
     origins = origins_of(reading)
     taken: dict[str, str] = {}
     done = []

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -87,12 +88,18 @@ def _kas_dump(path: Path) -> dict[str, Any]:
             return whole if isinstance(whole, dict) else {}
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         # The likeliest folder's: a file that is missing is named there.
-        why = why or (lines[-1].split(" - ")[-1].strip()[:300] if lines else "it says nothing")
+        why = why or (_kas_says(lines) if lines else "it says nothing")
     raise UserError(
         f"kas cannot read it: {why}",
         place=shown(path),
         hint="Check it with `kas dump`; set KAS_WORK_DIR to where its repositories are.",
     )
+
+
+def _kas_says(lines: list[str]) -> str:
+    """The reason among kas's lines: what its schema found, else the last one."""
+    told = [after for line, after in pairwise(lines) if line.endswith("validation Error:")]
+    return (told[0] if told else lines[-1].split(" - ")[-1]).strip()[:300]
 
 
 def _above(path: Path) -> Iterator[Path]:

@@ -178,3 +178,25 @@ def test_a_configuration_that_is_none(edgeimg, tmp_path, monkeypatch, text: str,
     answer = edgeimg("bsp", "import", "bad.conf.json")
     assert answer.status == 2 and said in answer.stderr, answer.stderr
     assert not Path("boards").exists()
+
+
+def test_a_kas_file_whose_repositories_are_not_here(edgeimg, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    core(tmp_path / "openembedded-core")
+    (tmp_path / "kas.yml").write_text(
+        "header: {version: 14}\nrepos:\n"
+        "  openembedded-core: {path: openembedded-core, layers: {meta: }}\n"
+        "  acme: {url: 'https://a.example/acme', branch: main}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    answer = edgeimg("bsp", "import", "kas.yml")
+    assert answer.status == 2
+    assert "no layer here has a machine" in answer.stderr
+    assert "Not checked out: acme, https://a.example/acme." in answer.stderr
+
+
+def test_a_kas_file_with_a_key_that_kas_has_not(edgeimg, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "kas.yml").write_text("header: {version: 14}\nlayers: {}\n")
+    monkeypatch.chdir(tmp_path)
+    answer = edgeimg("bsp", "import", "kas.yml")
+    assert answer.status == 2
+    assert "kas cannot read it: Additional properties are not allowed ('layers'" in answer.stderr
