@@ -268,9 +268,16 @@ def _stack(
         raise UserError(
             "no layer here has a machine (conf/machine/NAME.conf)",
             place=shown(next((one for one in named if not is_core(one)), named[0])),
-            hint="A board is made of a machine: name the layer that has them, a BSP's.",
+            hint=no_machine(places.missing),
         )
     return tuple(one.path for one in order), tuple(dict.fromkeys(notes))
+
+
+def no_machine(missing: Sequence[str]) -> str:
+    """What to do where no layer has a machine; `missing`: what is not checked out."""
+    if missing:
+        return f"Not checked out: {'; '.join(missing)}."
+    return "A board is made of a machine: name the layer that has them, a BSP's."
 
 
 def _choose(name: str, layers: Sequence[Layer], series: set[str] | None) -> Layer | None:

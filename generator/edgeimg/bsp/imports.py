@@ -9,7 +9,7 @@ from typing import Any
 
 from edgeimg.bsp.board import Facts, draft
 from edgeimg.bsp.draft import Draft, one_line
-from edgeimg.bsp.find import Bsp
+from edgeimg.bsp.find import Bsp, no_machine
 from edgeimg.bsp.origin import Origin, origin
 from edgeimg.bsp.read import read
 from edgeimg.bsp.reading import Machine, Reading
@@ -114,9 +114,7 @@ def import_boards(
             )
         raise UserError(
             "no layer here has a machine (conf/machine/NAME.conf)",
-            hint=f"Not checked out: {'; '.join(bsp.missing)}."
-            if bsp.missing
-            else "A board is made of a machine: name the layer that has them, a BSP's.",
+            hint=no_machine(bsp.missing),
         )
     origins = origins_of(reading)
     taken: dict[str, str] = {}
