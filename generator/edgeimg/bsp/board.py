@@ -110,7 +110,7 @@ def _cpu(made: Draft, machine: Machine, facts: Facts) -> None:
     )
     if name is not None:
         made.say(f"architecture: {name} # TUNE_ARCH")
-    elif not arch:
+    elif arch in (None, "", "INVALID"):  # the last is oe-core's own, where no tune is named
         made.unknown("architecture", "TUNE_ARCH is not known; see catalog/architectures.yaml")
     else:
         why = f"TUNE_ARCH is {arch}, TUNE_FEATURES {' '.join(features)}: none that edgeimg builds"
@@ -244,9 +244,15 @@ def _layers(
         made.say("repositories:", 4)
     taken: set[str] = set()
     for folder, found in groups.items():
-        owners = [owner[name][0] for one in found for name in one.names if name in owner]
+        known_as = [owner[name] for one in found for name in one.names if name in owner]
+        # Only a checkout of the same layout can stand for the catalogue's.
+        owners = [
+            repository
+            for repository, layer in known_as
+            if (folder / catalog.repositories[repository].layers[layer].path / "conf").is_dir()
+        ]
         name = owners[0] if owners else board_name(folder.name) or "bsp"
-        while name in taken:
+        while name in taken or (not owners and name in catalog.repositories):
             name += "-2"
         taken.add(name)
         _repository(made, name, origins[found[0].path], found, out)
@@ -280,6 +286,10 @@ def _artefacts(made: Draft, machine: Machine) -> None:
     if not good:
         made.unknown("artefacts", "files to hand out; IMAGE_FSTYPES is not known", 4, needed=False)
         return
+    if machine.missing:  # what is not here may say another, so this may be oe-core's default
+        why = f"files to hand out; IMAGE_FSTYPES is {' '.join(good)} without what was not found"
+        made.unknown("artefacts", why, 4, needed=False)
+        return
     words = ", ".join(f'"{{image}}*.{one}"' for one in good)
     made.say("# All of IMAGE_FSTYPES; strike what need not be handed out.", 4)
     made.say(f"artefacts: [{words}]", 4)
@@ -304,7 +314,13 @@ def _series(
     )
     parts = _provides(machine, reading, origins, facts.parts)
     if not series:
-        made.unknown("series", "the layers say none in common (LAYERSERIES_COMPAT)", 4)
+        says = [
+            f"{one.names[0]} {' '.join(sorted(one.series))}"
+            for one in layers
+            if one.series is not None
+        ]
+        why = f"LAYERSERIES_COMPAT have none in common: {', '.join(says) or 'no layer says any'}"
+        made.unknown("series", f"such as {{{next(iter(facts.yocto.series))}: {{}}}}; {why}", 4)
         made.say(f"# {_kernel_says(machine)}", 6)
         return
     made.say("series:", 4)
@@ -348,6 +364,9 @@ def _kernel_says(machine: Machine) -> str:
     if kernel is None:
         return "the kernel is not known: no PREFERRED_PROVIDER_virtual/kernel"
     wanted = f" {kernel.wanted}" if kernel.wanted else ""
+    version = kernel_version(kernel)
+    if kernel.recipe is not None and version is not None:
+        return one_line(f"the kernel is {kernel.provider}, {version} by {kernel.recipe.name}")
     if kernel.recipe is None:
         return one_line(f"the kernel is {kernel.provider}{wanted}, which is in none of the layers")
     return one_line(f"the kernel is {kernel.provider}{wanted}; its version cannot be told")

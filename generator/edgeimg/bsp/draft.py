@@ -42,8 +42,12 @@ FLASH = "such as {card: Put the card into the board}; how an image comes onto it
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """Somebody's text as a part of a comment."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:limit]
+    """Somebody's text as a part of a comment; what is too long ends with a whole word."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    if len(line) <= limit:
+        return line
+    start = line[: limit - 3]
+    return f"{start.rpartition(' ')[0] or start}..."
 
 
 def quoted(text: str) -> str:

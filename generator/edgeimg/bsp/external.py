@@ -31,6 +31,8 @@ FORMATS = {
     "BR2_LINUX_KERNEL_VMLINUZ": "vmlinuz",
     "BR2_LINUX_KERNEL_ZIMAGE": "zImage",
 }
+# A tag of a vendor's repository may be the version of something else, such as `12.01.00.05`.
+OF_LINUX = r"v?((?:2\.6|[3-9])(?:\.(?:0|[1-9][0-9]*)){1,2})(?![0-9.])"
 LOADERS = {
     "BR2_TARGET_BAREBOX": "barebox",
     "BR2_TARGET_GRUB2": "GRUB",
@@ -243,14 +245,14 @@ def _kernel(made: Draft, value: Any, source: str) -> None:
     else:
         made.unknown("kernel", "the kernel's file, such as Image", 4)
     version = value("BR2_LINUX_KERNEL_VERSION")
-    number = re.match(r"v?([0-9]+(\.[0-9]+)+)", version)
     where = value("BR2_LINUX_KERNEL_CUSTOM_TARBALL_LOCATION") or value(
         "BR2_LINUX_KERNEL_CUSTOM_REPO_URL"
     )
     if where:
         made.say(f"# The kernel is from {one_line(where, 140)}.", 4)
+    number = re.match(OF_LINUX if where else r"v?([0-9]+(\.[0-9]+)+)", version)
     if number is None:
-        said = f"{version or 'not said'} is no number"
+        said = f"{one_line(version) or 'not said'} is no version of Linux"
         made.unknown("provides", f"{{kernel: {{version: ...}}}}; {said}", 4, needed=False)
         made.shown["kernel"] = version
         return

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeimg.bsp.manifests import Named, read_kas, read_repo
+from edgeimg.bsp.manifests import Named, is_setup, read_kas, read_repo, read_setup
 from edgeimg.bsp.read import find_bitbake, read
 from edgeimg.bsp.reading import Layer
 from edgeimg.errors import UserError
@@ -36,6 +36,7 @@ class Bsp:
         build: a build folder.
         missing: what was named and is not here, one line each.
         notes: what the user should know.
+        beside: layers that lie beside them and are not taken.
     """
 
     bitbake: Path
@@ -45,13 +46,15 @@ class Bsp:
     build: Path | None = None
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(kw_only=True)
 class _Places:
-    """What the paths that the user named come to."""
+    """What the paths that the user named come to; `direct`: layers that are such a path."""
 
     layers: list[Path] = field(default_factory=list)
+    direct: list[Path] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     beside: list[Path] = field(default_factory=list)
     chosen: bool = False
@@ -60,7 +63,7 @@ class _Places:
 def find(
     paths: Sequence[Path], *, bitbake: Path | None, core: Path | None, every: bool = False
 ) -> Bsp:
-    """The BSP at these paths: layers, folders of layers, a kas file, a manifest, a build folder.
+    """The BSP at these paths: layers, folders of them, files that name them, a build folder.
 
     Layers that these depend on, and oe-core, are looked for beside them.
 
@@ -104,6 +107,7 @@ def find(
         chosen=places.chosen,
         missing=tuple(places.missing),
         notes=notes,
+        beside=tuple(one for one in dict.fromkeys(_beside(beside)) if one not in layers),
     )
 
 
@@ -124,6 +128,7 @@ def _build_folder(
 def _take(path: Path, places: _Places) -> None:
     if is_file(path / "conf/layer.conf"):
         places.layers.append(path.resolve())
+        places.direct.append(path.resolve())
         return
     if is_folder(path):
         places.layers += _below([path])
@@ -132,7 +137,10 @@ def _take(path: Path, places: _Places) -> None:
     if not is_file(path):
         raise UserError("does not exist", place=shown(path), hint="Check the path.")
     named: Named
-    if path.suffix in (".yml", ".yaml", ".json"):
+    if is_setup(path):
+        named = read_setup(path)
+        places.chosen = True
+    elif path.suffix in (".yml", ".yaml", ".json"):
         named = read_kas(path)
         places.chosen = True
     elif path.suffix == ".xml":
@@ -142,7 +150,8 @@ def _take(path: Path, places: _Places) -> None:
             "is not a BSP",
             place=shown(path),
             hint="Give a layer, a folder of layers, a kas file (.yml), a manifest of repo (.xml), "
-            "a build folder, or an external tree of Buildroot.",
+            "a configuration of bitbake-setup (.conf.json), a build folder, or an external tree "
+            "of Buildroot.",
         )
     for layer in named.layers or _below(named.folders):
         if is_file(layer / "conf/layer.conf"):
@@ -212,7 +221,9 @@ def _stack(
     """The layers with machines, what they depend on, and oe-core before all."""
     named = list(dict.fromkeys(places.layers))
     others = [one for one in dict.fromkeys(_beside(beside)) if one not in named]
-    said = {one.path: one for one in read(bitbake, [*named, *others], apart=True).layers}
+    # oe-core's first: it brings the Python `oe`, which others' layer.conf may use.
+    asked = sorted([*named, *others], key=lambda one: not is_core(one))
+    said = {one.path: one for one in read(bitbake, asked, apart=True).layers}
     first = [said[path] for path in named if path in said]
     notes = [f"{shown(one.path)}: {one.problem}" for one in first if one.problem]
     core = _choose(CORE, [*first, *(said[path] for path in others)], None)
@@ -241,21 +252,32 @@ def _stack(
         if twin is not None and twin is not layer and not places.chosen:
             notes.append(f"{shown(layer.path)} is left out: {shown(twin.path)} has its name too")
             continue
-        if every or places.chosen or _has_machines(layer.path):
+        # Machines include files of layers that have none, and do not always depend on them.
+        parts = layer.path in places.direct or is_folder(layer.path / "conf/machine")
+        if every or places.chosen or parts:
             take(layer)
     if core is None:
         notes.append(
             "openembedded-core is not here: what its files say of CPUs is not known; name it "
             "with --core"
         )
-    if not [one for one in order if one is not core]:
+    mine = [one for one in order if one is not core]
+    if not mine or not (every or places.chosen or any(_has_machines(one.path) for one in mine)):
         if notes and any(one.problem for one in first):
             raise UserError(notes[0], hint="BitBake could not read it.")
         raise UserError(
             "no layer here has a machine (conf/machine/NAME.conf)",
             place=shown(next((one for one in named if not is_core(one)), named[0])),
+            hint=no_machine(places.missing),
         )
     return tuple(one.path for one in order), tuple(dict.fromkeys(notes))
+
+
+def no_machine(missing: Sequence[str]) -> str:
+    """What to do where no layer has a machine; `missing`: what is not checked out."""
+    if missing:
+        return f"Not checked out: {'; '.join(missing)}."
+    return "A board is made of a machine: name the layer that has them, a BSP's."
 
 
 def _choose(name: str, layers: Sequence[Layer], series: set[str] | None) -> Layer | None:

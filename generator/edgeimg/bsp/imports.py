@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgeimg.bsp.board import Facts, draft
-from edgeimg.bsp.draft import Draft
-from edgeimg.bsp.find import Bsp
+from edgeimg.bsp.draft import Draft, one_line
+from edgeimg.bsp.find import Bsp, no_machine
 from edgeimg.bsp.origin import Origin, origin
 from edgeimg.bsp.read import read
 from edgeimg.bsp.reading import Machine, Reading
@@ -112,7 +112,10 @@ def import_boards(
                 place=shown(there[0] / "conf/layer.conf"),
                 hint='Add: BBPATH .= ":${LAYERDIR}"',
             )
-        raise UserError("no layer here has a machine (conf/machine/NAME.conf)")
+        raise UserError(
+            "no layer here has a machine (conf/machine/NAME.conf)",
+            hint=no_machine(bsp.missing),
+        )
     origins = origins_of(reading)
     taken: dict[str, str] = {}
     done = []
@@ -120,9 +123,25 @@ def import_boards(
         done.append(_one(machine, reading, origins, known, bsp, out, taken, force=force))
     notes = [*bsp.notes, *(f"not checked out: {one}" for one in bsp.missing)]
     notes += [f"{shown(one.path)}: {one.problem}" for one in reading.layers if one.problem]
+    notes += _not_found(reading, bsp)
     if not reading.core and bsp.build is not None:
         notes.append("openembedded-core is not among the layers")
     return done, list(dict.fromkeys(notes))
+
+
+def _not_found(reading: Reading, bsp: Bsp) -> list[str]:
+    """For each file that machines include and that is in no layer: a line, and what to do."""
+    machines: dict[str, list[str]] = {}
+    for machine in reading.machines:
+        for file in machine.missing:
+            machines.setdefault(file, []).append(machine.name)
+    lines = []
+    for file, names in machines.items():
+        more = f" and {len(names) - 1} more need" if names[1:] else " needs"
+        has = next((one for one in bsp.beside if (one / file).is_file()), None)
+        todo = f"{shown(has)} has it" if has is not None else "another layer has it"
+        lines.append(f"{one_line(file)} was not found, which {names[0]}{more}: {todo}; name it too")
+    return lines
 
 
 def origins_of(reading: Reading) -> dict[Path, Origin]:

@@ -1,4 +1,4 @@
-"""Files that say where layers are checked out: kas's, and the manifests of repo."""
+"""Files that say where layers are checked out: of kas, bitbake-setup and repo."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -87,12 +88,18 @@ def _kas_dump(path: Path) -> dict[str, Any]:
             return whole if isinstance(whole, dict) else {}
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         # The likeliest folder's: a file that is missing is named there.
-        why = why or (lines[-1].split(" - ")[-1].strip()[:300] if lines else "it says nothing")
+        why = why or (_kas_says(lines) if lines else "it says nothing")
     raise UserError(
         f"kas cannot read it: {why}",
         place=shown(path),
         hint="Check it with `kas dump`; set KAS_WORK_DIR to where its repositories are.",
     )
+
+
+def _kas_says(lines: list[str]) -> str:
+    """The reason among kas's lines: what its schema found, else the last one."""
+    told = [after for line, after in pairwise(lines) if line.endswith("validation Error:")]
+    return (told[0] if told else lines[-1].split(" - ")[-1]).strip()[:300]
 
 
 def _above(path: Path) -> Iterator[Path]:
@@ -119,6 +126,61 @@ def _root(path: Path) -> Path:
     """The repository that a kas file lies in, else its folder."""
     here = path.resolve().parent
     return next((one for one in (here, *here.parents) if (one / ".git").exists()), here)
+
+
+def is_setup(path: Path) -> bool:
+    """Whether the file is a configuration of bitbake-setup; kas reads .json too."""
+    return path.name.endswith(".json") and "bitbake-setup" in _setup(path)
+
+
+def read_setup(path: Path) -> Named:
+    """The layers of all configurations in a file of bitbake-setup's.
+
+    Its sources lie in the folder `layers` of what `bitbake-setup init` made, here or above the
+    file; else beside each other.
+
+    Raises:
+        UserError: it names no source, or is not in the form that bitbake-setup reads.
+    """
+    whole = _setup(path)
+    try:
+        places = [str(one.get("path") or name) for name, one in whole["sources"].items()]
+        layers, beside = _setup_layers(whole["bitbake-setup"]["configurations"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"is no configuration of bitbake-setup: {str(error)[:100]}", place=shown(path)
+        ) from None
+    here = (*path.resolve().parents[:5], Path.cwd())
+    tops = [top for folder in here for top in (folder / "layers", folder)]
+    root = next((top for top in tops if any(is_folder(top / place) for place in places)), None)
+    missing = [one for one in places if root is None or not is_folder(root / one)]
+    if root is None:
+        return Named(missing=tuple(missing))
+    folders = [(root / one).resolve() for one in places if one not in missing]
+    named = [(root / one).resolve() for one in layers if one.split("/")[0] not in missing]
+    named += [(path.parent / one).resolve() for one in beside]
+    return Named(layers=tuple(named), folders=tuple(folders), missing=tuple(missing))
+
+
+def _setup(path: Path) -> dict[str, Any]:
+    try:
+        whole = json.loads(path.read_bytes()) if path.stat().st_size <= MAX_BYTES else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return whole if isinstance(whole, dict) else {}
+
+
+def _setup_layers(configurations: list[Any]) -> tuple[list[str], list[str]]:
+    """The layers in the sources, and those beside the file; a configuration may hold others."""
+    layers: dict[str, None] = {}
+    beside: dict[str, None] = {}
+    for one in configurations:
+        layers |= dict.fromkeys(one.get("bb-layers") or ())
+        beside |= dict.fromkeys(one.get("bb-layers-file-relative") or ())
+        more = _setup_layers(one.get("configurations") or [])
+        layers |= dict.fromkeys(more[0])
+        beside |= dict.fromkeys(more[1])
+    return list(layers), list(beside)
 
 
 def read_repo(path: Path) -> Named:

@@ -28,6 +28,7 @@ class Architecture(Manifest):
     debian: Word = Field(description="Debian's name.")
     gnu: Word = Field(description="GNU triplet.")
     machine: Word = Field(description="The machine as `uname -m` and wheels call it.")
+    qemu: tuple[Word, ...] = Field(description="QEMU's programs that run it.")
     efi_loader: Word = Field(description="File name that UEFI looks for on a medium.")
     efi_stub: Word = Field(description="The EFI stub that a UKI begins with.")
     tune: YoctoTune = Field(description="As Yocto's machines say it.")

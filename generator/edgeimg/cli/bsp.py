@@ -22,8 +22,8 @@ Paths = Annotated[
     list[Path],
     typer.Argument(
         metavar="PATH...",
-        help="A layer, a folder of layers, a kas file, a manifest of repo, a build folder, or an "
-        "external tree of Buildroot.",
+        help="A layer, a folder of layers, a kas file, a configuration of bitbake-setup, a "
+        "manifest of repo, a build folder, or an external tree of Buildroot.",
     ),
 ]
 BitBake = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from edgeimg.manifest.base import (
     AnyPath,
@@ -81,6 +81,15 @@ class QemuBoot(Manifest):
         return self
 
 
+def _attaches(words: tuple[str, ...]) -> tuple[str, ...]:
+    if not any(re.search(r'\bdrive"?\s*[=:]\s*"?disk\b', word) for word in words):
+        raise ValueError("no argument has drive=disk, as `-device virtio-blk-pci,drive=disk` does")
+    return words
+
+
+DiskArgs = Annotated[tuple[Text, ...], AfterValidator(_attaches)]
+
+
 class Qemu(Manifest):
     """The QEMU machine that stands for the board."""
 
@@ -88,7 +97,7 @@ class Qemu(Manifest):
     args: tuple[Text, ...] = Field(
         description="Machine and CPU arguments; the memory is `memory_mib`."
     )
-    disk: tuple[Text, ...] = Field(description="Arguments that attach the drive with id `disk`.")
+    disk: DiskArgs = Field(description="Arguments that attach the drive with id `disk`.")
     flash: QemuFlash | None = Field(
         default=None, description="The flash that `boot.disk` names `{flash}`."
     )
@@ -204,7 +213,7 @@ class YoctoBoot(Manifest):
     args: tuple[Text, ...] | None = Field(
         default=None, description="Machine and CPU arguments; absent: the board's."
     )
-    disk: tuple[Text, ...] = Field(description="Arguments that attach the drive with id `disk`.")
+    disk: DiskArgs = Field(description="Arguments that attach the drive with id `disk`.")
     serial_bus: Word = Field(description="The device that carries virtio serial ports.")
     network: Word = Field(description="The network device.")
 

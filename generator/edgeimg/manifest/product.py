@@ -70,8 +70,8 @@ class YoctoLayers(Manifest):
 
     path: AnyPath | None = Field(default=None, description="Folder on this machine.")
     url: Word | None = Field(default=None, description="Address of a git repository.")
-    branch: Word | None = Field(default=None, description="Its branch.")
-    commit: Commit | None = Field(default=None, description="Its commit.")
+    branch: Word | None = Field(default=None, description="Its branch; goes with `url`.")
+    commit: Commit | None = Field(default=None, description="Its commit; goes with `url`.")
     layers: tuple[InsideWord, ...] = Field(
         default=(".",), min_length=1, description="Folders in it that are layers."
     )
@@ -81,7 +81,9 @@ class YoctoLayers(Manifest):
         if (self.path is None) == (self.url is None):
             raise ValueError("write either path, or url with branch and commit")
         if self.url is not None and (self.branch is None or self.commit is None):
-            raise ValueError("url: branch and commit go with it")
+            raise ValueError(
+                "url: branch and commit go with it; `git ls-remote URL BRANCH` says the commit"
+            )
         if self.path is not None and (self.branch or self.commit):
             raise ValueError("path: branch and commit go with url; a folder is taken as it is")
         return self

@@ -358,7 +358,17 @@ def _architecture(catalog: Catalog, entry: Entry[Board]) -> Architecture:
             place=entry.source.place(("architecture",)),
             hint=did_you_mean(board.architecture, list(known)),
         )
-    return known[board.architecture]
+    mine = known[board.architecture]
+    program = Path(board.qemu.program).name if board.qemu is not None else ""
+    # A program that nobody knows may be a wrapper of the user's.
+    if program not in mine.qemu and any(program in one.qemu for one in known.values()):
+        raise UserError(
+            f"qemu.program: {program} does not run {board.architecture}, which is the "
+            "architecture of the board",
+            place=entry.source.place(("qemu", "program")),
+            hint=f"Set one of them right; {', '.join(mine.qemu)} does.",
+        )
+    return mine
 
 
 def _manifests(source: Source, board: Path, models: tuple[PlannedModel, ...]) -> tuple[str, ...]:

@@ -148,6 +148,21 @@ def test_what_it_does_not_say(edgeimg, place) -> None:  # type: ignore[no-untype
     assert "builders.buildroot.kernel: is to be filled in" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [("12.01.00.05", None), ("2026.01", None), ("v6.12.3-acme", "6.12.3"), ("6.6", "6.6")],
+)
+def test_a_tag_of_the_vendors_kernel(edgeimg, place, version: str, known: str | None) -> None:  # type: ignore[no-untyped-def]
+    text = FULL.replace("6.12.61", version)
+    text += 'BR2_LINUX_KERNEL_CUSTOM_TARBALL_LOCATION="https://acme.example/linux"\n'
+    (place / "vendor/configs/acme_full_defconfig").write_text(text)
+    edgeimg("bsp", "import", "vendor")
+    made = (place / "boards/acme-full.yaml").read_text()
+    said = yaml.safe_load(made)["builders"]["buildroot"].get("provides")
+    assert (said and said["kernel"]["version"]) == known
+    assert known is not None or f"{version} is no version of Linux" in made
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("path", "content", "said"),

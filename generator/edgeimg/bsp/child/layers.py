@@ -53,22 +53,19 @@ class Layers:
         for layer in layers:
             if self.request["apart"]:
                 self.say(begin=layer)
-            before = (d.getVar("BBFILE_COLLECTIONS") or "").split()
             trial = self.bitbake.copy(d)
             self.bitbake.missing = []
-            _, problem = self.bitbake.timed(functools.partial(self._layer, trial, layer))
+            found, problem = self.bitbake.timed(functools.partial(self._layer, trial, layer))
             if problem is None:
                 d = trial
-            after = (d.getVar("BBFILE_COLLECTIONS") or "").split()
-            names = after[len(before) :] if after[: len(before)] == before else []
-            for name in names:
-                self.owners[name] = layer
+            for one in found or ():
+                self.owners[one["name"]] = layer
             self.say(
                 layer={
                     "path": layer,
                     "problem": problem,
                     "missing": sorted(set(self.bitbake.missing)),
-                    "collections": [_collection(d, name) for name in names],
+                    "collections": found or [],
                     "corenames": (d.getVar("LAYERSERIES_CORENAMES") or "").split(),
                 }
             )
@@ -80,14 +77,19 @@ class Layers:
         self._dynamic(d)
         return d
 
-    def _layer(self, d: Any, layer: str) -> None:
+    def _layer(self, d: Any, layer: str) -> list[Any]:
+        """Reads its layer.conf; the collections that it adds."""
         if layer.split() != [layer]:
             raise ValueError("its path has a blank in it, which BitBake takes for the end of one")
+        before = (d.getVar("BBFILE_COLLECTIONS") or "").split()
         d.setVar("LAYERDIR", layer)
         d.setVar("LAYERDIR_RE", re.escape(layer))
         self.bitbake.base_file(os.path.join(layer, "conf/layer.conf"), d)
         d.expandVarref("LAYERDIR")
         d.expandVarref("LAYERDIR_RE")
+        after = (d.getVar("BBFILE_COLLECTIONS") or "").split()
+        names = after[len(before) :] if after[: len(before)] == before else []
+        return [_collection(d, name) for name in names]
 
     def _dynamic(self, d: Any) -> None:
         collections = (d.getVar("BBFILE_COLLECTIONS") or "").split()
@@ -195,17 +197,18 @@ def _layer_of(file: str) -> str:
 
 
 def _collection(d: Any, name: str) -> dict[str, Any]:
-    def words(variable: str) -> list[str]:
-        return (d.getVar(f"{variable}_{name}") or "").split()
-
     def text(variable: str) -> str:
-        return str(d.getVar(f"{variable}_{name}") or "")
+        try:
+            return str(d.getVar(f"{variable}_{name}") or "")
+        except Exception:
+            # Python in it may ask for what BitBake knows only once all is read: without that part.
+            return re.sub(r"\$\{.*?\}", " ", str(d.getVar(f"{variable}_{name}", False)))
 
     return {
         "name": name,
         "priority": text("BBFILE_PRIORITY"),
         "pattern": text("BBFILE_PATTERN"),
-        "series": words("LAYERSERIES_COMPAT"),
+        "series": text("LAYERSERIES_COMPAT").split(),
         "depends": text("LAYERDEPENDS"),
         "recommends": text("LAYERRECOMMENDS"),
         "version": text("LAYERVERSION"),
