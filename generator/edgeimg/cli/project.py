@@ -178,14 +178,20 @@ def _needed(file: Path | None, board: str | None, builder: str | None) -> set[st
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="product, board or model.")] = "product",
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="product, board or model; of a catalogue: runtime, accelerator, operators, "
+            "feature or flasher."
+        ),
+    ] = "product",
 ) -> None:
-    """Print the JSON Schema of a manifest, for editors."""
-    from edgeimg.manifest.schema import KINDS, json_schema
+    """Print the JSON Schema of a manifest, or of a catalogue's file. For editors."""
+    from edgeimg.catalog.schema import NAMES, schema_of
 
-    if kind not in KINDS:
-        raise UserError(f"no manifest '{kind}'", hint=did_you_mean(kind, list(KINDS)))
-    print(json.dumps(json_schema(kind), indent=2, ensure_ascii=False))
+    if kind not in NAMES:
+        raise UserError(f"no manifest '{kind[:60]}'", hint=did_you_mean(kind, NAMES))
+    print(json.dumps(schema_of(kind), indent=2, ensure_ascii=False))
 
 
 def cache(
