@@ -61,7 +61,7 @@ def holding(folder: Path) -> Iterator[None]:
     if UNFIT.search(str(folder)):
         raise UserError(
             'make and cmake need a path without blanks or any of "#$();\\',
-            place=shown(folder),
+            place=str(folder),  # what is wrong may be above where we are
             hint="Name another folder with --project.",
         )
     path = folder.parent / f".{folder.name}.lock"

@@ -226,6 +226,11 @@ def draw_error(error: EdgeimgError, output: Format) -> None:
         word = colored("error:", "red", sys.stderr)
         # One line each, whatever text of the user is in it.
         print(f"{word} {plain(str(one))}", file=sys.stderr, flush=True)
+    answer_errors(errors, output)
+
+
+def answer_errors(errors: Sequence[EdgeimgError], output: Format) -> None:
+    """The object for machines alone."""
     if output is not Format.text:
         found = [one.as_json() for one in errors]
         print(json.dumps({"event": "error", "errors": found}), flush=True)

@@ -25,8 +25,8 @@ from edgeimg.cli import (
     shell,
     verify,
 )
-from edgeimg.cli.draw import Format, draw_error, plain
-from edgeimg.errors import EdgeimgError, InternalError, UserError
+from edgeimg.cli.draw import Format, answer_errors, draw_error, plain
+from edgeimg.errors import EdgeimgError, InternalError, Stopped, UserError
 
 app = typer.Typer(
     name="edgeimg",
@@ -143,6 +143,10 @@ def main() -> None:
         # The reader of our output has gone, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):
+            answer_errors([Stopped("interrupted")], _format(sys.argv[1:]))
+        raise
     except Exception as error:
         if os.environ.get("EDGEIMG_DEBUG"):
             raise

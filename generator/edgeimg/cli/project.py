@@ -14,7 +14,7 @@ import typer
 
 from edgeimg.cli import options
 from edgeimg.cli.draw import Drawer, Format, table
-from edgeimg.errors import UserError, did_you_mean
+from edgeimg.errors import Stopped, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from edgeimg.catalog.search import Catalog
@@ -86,7 +86,7 @@ def _ask(text: str, default: str, take: Callable[[str], str]) -> str:
         try:
             answer = str(typer.prompt(text, default=default))
         except typer.Abort:
-            raise KeyboardInterrupt from None
+            raise Stopped("interrupted", hint="Nothing was written.") from None
         try:
             return take(answer)
         except UserError as error:

@@ -144,6 +144,7 @@ def test_init_asks_again_and_is_interrupted(
     assert answer.status == 130
     assert "Perhaps you meant 'qemu-arm64'?" in answer.stderr
     assert defaults[-1] == "my-door-2"
+    assert answer.stderr.endswith("error: interrupted. Nothing was written.\n")
     assert list(folder.iterdir()) == []
 
 
@@ -232,20 +233,23 @@ def test_a_wrong_option_is_an_error_like_any_other(edgeimg: Edgeimg) -> None:
 def test_a_signal_ends_it_with_130(ending: str, tmp_path: Path) -> None:
     # An address that never answers: a CI job whose time is up ends us like this.
     words = [sys.executable, "-m", "edgeimg", "lock", "--board", "qemu-arm64"]
+    words += ["--output", "json"]
     mirror = {"EDGEIMG_MIRROR": "http://192.0.2.1/"}
     with subprocess.Popen(
         # Here it may be ignored, as under nohup.
         ["env", f"--default-signal={ending}", *words],
         cwd=tmp_path,
         env={**os.environ, **mirror},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stderr is not None
         process.stderr.readline()  # by then it has begun
         process.send_signal(signal.Signals[f"SIG{ending}"])
-        said = process.stderr.read()
+        answer, said = process.communicate()
     assert process.returncode == 130
+    assert json.loads(answer)["errors"][0]["message"] == "interrupted"
     assert "interrupted; the next run goes on from here" in said
     assert "Traceback" not in said
 
