@@ -128,7 +128,7 @@ def _overview(cells: Sequence[Cell]) -> None:
             known = best.setdefault(one.accelerator, one)
             if RANK.index(one.verdict) < RANK.index(known.verdict):
                 best[one.accelerator] = one
-        text = ", ".join(unbroken(f"{name}: {_word(one)}") for name, one in best.items() if name)
+        text = ", ".join(f"{name}: {unbroken(_word(one))}" for name, one in best.items() if name)
         where = f"{builder} {flavour}".strip()
         drawn.append([board, where, *(on_cpu.get(one, "-") for one in runtimes), text])
     table("", ["board", "builder", *runtimes, "accelerators"], drawn)

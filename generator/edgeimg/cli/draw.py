@@ -24,7 +24,7 @@ from edgeimg.events import Event, Log, Progress, Step
 PIPE_WIDTH = 120
 # Columns that are made smaller break longer words only, such as paths.
 NARROW = 100
-LONGEST_WORD, LONGEST_WORD_NARROW = 60, 24
+LONGEST_WORD, LONGEST_WORD_NARROW = 60, 20
 
 
 class Format(StrEnum):
