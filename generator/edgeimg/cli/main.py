@@ -117,7 +117,8 @@ def _shown_error(error: Exception) -> EdgeimgError:
             return UserError("the folder that this runs in is gone", hint="Change to another.")
         text = error.strerror or str(error)
         place = error.filename or ("the output" if error.errno == errno.ENOSPC else "")
-        return UserError(f"{text[:1].lower()}{text[1:]}", place=str(place))
+        hint = "Make room, and run it again." if error.errno == errno.ENOSPC else ""
+        return UserError(f"{text[:1].lower()}{text[1:]}", place=str(place), hint=hint)
     if isinstance(error, UnicodeEncodeError):
         return UserError("the terminal's encoding cannot show this", hint="Set LANG=C.UTF-8.")
     if hasattr(error, "format_message"):  # the parser's

@@ -275,7 +275,9 @@ def test_a_full_disk_under_the_answer_is_one_line(tmp_path: Path) -> None:
     command = f"{sys.executable} -m edgeimg schema board >/dev/full"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["error: the output: no space left on device"]
+    assert done.stderr.splitlines() == [
+        "error: the output: no space left on device. Make room, and run it again."
+    ]
 
 
 @pytest.mark.parametrize(
