@@ -43,6 +43,7 @@ def init(
     """Write a commented edgeimg.yaml."""
     from edgeimg.cache import write_atomic
     from edgeimg.catalog.search import Catalog
+    from edgeimg.manifest.board import Board
     from edgeimg.manifest.load import shown
     from edgeimg.manifest.select import FILE_NAME
     from edgeimg.manifest.starter import name_of, starter
@@ -71,13 +72,12 @@ def init(
         named = name_of(folder.resolve().name) or "product"
         name = name or _ask("Name of the product", named, _valid_name)
     models = models or ["digits"]
-    text = starter(
-        name=name or name_of(Path(models[0]).stem) or "product",
-        board=board or "qemu-arm64",
-        models=models,
-    )
-    write_atomic(path, text.encode())
-    print(f"{shown(path)} is written. Next: `edgeimg check`, then `edgeimg verify`.")
+    board = board or "qemu-arm64"
+    name = name or name_of(Path(models[0]).stem) or "product"
+    boots = catalog.read(catalog.find("board", board, base=folder), Board).value.qemu
+    write_atomic(path, starter(name=name, board=board, models=models).encode())
+    then = "verify" if boots else "build"
+    print(f"{shown(path)} is written. Next: `edgeimg check`, then `edgeimg {then}`.")
 
 
 def _ask(text: str, default: str, take: Callable[[str], str]) -> str:

@@ -98,6 +98,14 @@ def test_init_writes_paths_from_the_folder_that_it_writes_to(
     assert edgeimg("check", "-f", "door/edgeimg.yaml").status == 0
 
 
+@pytest.mark.parametrize(("board", "step"), [("qemu-arm", "verify"), ("rock-5b", "build")])
+def test_init_names_a_next_step_that_the_board_has(
+    edgeimg: Edgeimg, tmp_path: Path, board: str, step: str
+) -> None:
+    answer = edgeimg("init", tmp_path, "--board", board, "--non-interactive")
+    assert answer.stdout.endswith(f"then `edgeimg {step}`.\n")
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
