@@ -39,7 +39,7 @@ failed() {
 	why=$(grep -m 1 'No space left on device' "$tmp/log") ||
 		why=$(grep -m 1 -E 'error: |undefined reference' "$tmp/log") ||
 		why=$(grep -m 1 -A 1 'CMake Error' "$tmp/log" | tr -s ' \n' ' ')
-	why=$(printf '%s\n' "$why" | sed "s,$here/,,g")
+	why=$(printf '%s\n' "$why" | sed "s|$here/||g")
 	die "$1${why:+: $why}"
 }
 

@@ -179,9 +179,18 @@ def write_atomic(path: Path, data: bytes, *, sync: bool = False) -> None:
         sync: whether the bytes must be on the disk before the file has its name.
 
     Raises:
-        OSError: the folder cannot be made or written.
+        OSError: the folder cannot be made or written; it names the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _replace(path, data, sync)
+    except OSError as error:
+        # Not the file for a moment, and not none at all, as with a full disk.
+        error.filename = str(path)
+        raise
+
+
+def _replace(path: Path, data: bytes, sync: bool) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     temporary = Path(name)
     try:

@@ -17,6 +17,12 @@ def data_root() -> Path:
     return inside if inside.is_dir() else package.parents[1]
 
 
+def host_names() -> list[str]:
+    """The host interpreters that a runtime's entry may name: modules of `prepare/hosts`."""
+    folder = Path(__file__).resolve().parent / "prepare/hosts"
+    return sorted(path.stem for path in folder.glob("[a-z]*.py") if path.stem != "child")
+
+
 def data(folder: str) -> Path:
     """The shipped folder of that name."""
     return data_root() / folder

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from edgeimg.errors import InternalError, UserError
 from edgeimg.manifest.board import Board
@@ -43,8 +44,20 @@ class Image:
     firmware: bool = True
 
 
+@contextmanager
+def log_file(log: Path) -> Iterator[TextIO]:
+    """The log, open to be written line by line, as it is read meanwhile; a full disk names it."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w", 1, encoding="utf-8", errors="replace") as file:
+            yield file
+    except OSError as error:
+        error.filename = error.filename or shown(log)
+        raise
+
+
 # make splits at blanks; the others mean something to cmake or to the shell.
-UNFIT = re.compile(r"""[\s"#$();\\]""")
+UNFIT = re.compile(r"""[\s"#$&'()*;<>?[\\\]`|]""")
 
 
 @contextmanager
@@ -60,8 +73,8 @@ def holding(folder: Path) -> Iterator[None]:
     folder = folder.resolve()  # a link to it is no second project
     if UNFIT.search(str(folder)):
         raise UserError(
-            'make and cmake need a path without blanks or any of "#$();\\',
-            place=shown(folder),
+            """make and cmake need a path without blanks or any of "#$&'()*;<>?[\\]`|""",
+            place=str(folder),  # what is wrong may be above where we are
             hint="Name another folder with --project.",
         )
     path = folder.parent / f".{folder.name}.lock"

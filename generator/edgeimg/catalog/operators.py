@@ -128,6 +128,18 @@ class OperatorLists:
                     found.setdefault(name, entry)
         return found
 
+    def strangers(self, accelerator: str) -> tuple[str, ...]:
+        """Operators of its list that no runtime's list of that format has: misspelt, or newer.
+
+        ONNX lists name operator sets only, so nothing is said of theirs.
+        """
+        listed = self.accelerators[accelerator].value
+        of_format = [
+            one.value for one in self.runtimes.values() if one.value.format == listed.format
+        ]
+        known = {name for one in of_format for name in (*one.operators, *one.custom)}
+        return tuple(name for name in listed.operators if known and name not in known)
+
     @cached_property
     def _sources(self) -> tuple[Source, ...]:
         return tuple(read_source(path) for path in self._catalog.files("operators"))

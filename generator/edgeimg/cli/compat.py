@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeimg.cli import options
-from edgeimg.cli.draw import Drawer, Format, table
+from edgeimg.cli.draw import Drawer, Format, table, unbroken
 from edgeimg.errors import UserError
 
 if TYPE_CHECKING:
@@ -122,13 +122,13 @@ def _overview(cells: Sequence[Cell]) -> None:
     for (board, builder, flavour), row in _rows(cells).items():
         if not any(one.runtime or one.accelerator for one in row):
             continue  # the builder does not serve the board
-        on_cpu = {one.runtime: _word(one) for one in row if not one.accelerator}
+        on_cpu = {one.runtime: unbroken(_word(one)) for one in row if not one.accelerator}
         best: dict[str, Cell] = {}
         for one in row:
             known = best.setdefault(one.accelerator, one)
             if RANK.index(one.verdict) < RANK.index(known.verdict):
                 best[one.accelerator] = one
-        text = ", ".join(f"{name}: {_word(one)}" for name, one in best.items() if name)
+        text = ", ".join(f"{name}: {unbroken(_word(one))}" for name, one in best.items() if name)
         where = f"{builder} {flavour}".strip()
         drawn.append([board, where, *(on_cpu.get(one, "-") for one in runtimes), text])
     table("", ["board", "builder", *runtimes, "accelerators"], drawn)
@@ -150,9 +150,8 @@ def _reasons(cells: Sequence[Cell]) -> None:
         unit = f"{one.accelerator} {one.release}".strip() or "CPU"
         where = f"{one.builder} {one.flavour}".strip()
         verdict = {"yes": "ok", "no": "no", "unsupported": "not yet"}[one.verdict]
-        rows.append(
-            [one.board, where, runtime or "-", unit if one.flavour else "-", verdict, one.reason]
-        )
+        unit = unit if one.flavour else "-"
+        rows.append([one.board, where, runtime or "-", unit, unbroken(verdict), one.reason])
     table("", ["board", "builder", "runtime", "on", "", "why"], rows)
     print("\n" + "\n".join(nowhere))
 

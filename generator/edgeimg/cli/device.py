@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,7 +88,7 @@ def _row(model: ModelStatus) -> list[str]:
     state = model.state or "-"
     span = "-"
     if window is not None:
-        span = f"{window.lines} lines"
+        span = f"{window.lines} line{'' if window.lines == 1 else 's'}"
         span += "" if window.seconds is None else f", {_duration(window.seconds)}"
     return [
         model.name,
@@ -125,7 +126,10 @@ def logs(
     if follow:
         if output is Format.json:
             raise UserError("--output json would never end", hint="Take ndjson.")
-        follow_logs(device, model, lines, lambda line: _print_line(line, output))
+        try:
+            follow_logs(device, model, lines, lambda line: _print_line(line, output))
+        except KeyboardInterrupt:  # which is how it ends
+            sys.exit(130)
         return
     found = last_logs(device, model, lines)
     if output is Format.text:

@@ -24,7 +24,7 @@ from edgeimg.events import Event, Log, Progress, Step
 PIPE_WIDTH = 120
 # Columns that are made smaller break longer words only, such as paths.
 NARROW = 100
-LONGEST_WORD, LONGEST_WORD_NARROW = 60, 24
+LONGEST_WORD, LONGEST_WORD_NARROW = 60, 20
 
 
 class Format(StrEnum):
@@ -62,6 +62,14 @@ def plain(text: str) -> str:
     return "".join(
         one if one.isprintable() else " " if one.isspace() else repr(one)[1:-1] for one in text
     )
+
+
+GLUE = "\u00a0"
+
+
+def unbroken(text: str) -> str:
+    """A part of a table's cell that stays in one line, where there is room for it."""
+    return text.replace(" ", GLUE)
 
 
 def note(text: str) -> None:
@@ -148,7 +156,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     It is as wide as the terminal, in a pipe as COLUMNS says or 120: long cells get more lines.
     """
     # Lines of a cell are meant, of anybody's text they do no harm there.
-    rows = [["\n".join(map(plain, cell.split("\n"))) for cell in row] for row in rows]
+    rows = [["\n".join(map(_plain_cell, cell.split("\n"))) for cell in row] for row in rows]
     drawn = is_terminal(sys.stdout)
     room = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
     borders = 3 * len(columns) + 1
@@ -165,6 +173,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         for line in zip_longest(*cells, fillvalue=""):
             padded = (part.ljust(width) for part, width in zip(line, widths, strict=True))
             print("  ".join(padded).rstrip())
+
+
+def _plain_cell(line: str) -> str:
+    return GLUE.join(plain(part) for part in line.split(GLUE))
 
 
 def _draw_table(
@@ -190,7 +202,8 @@ def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
     columns = list(zip(*rows, strict=True))
     widths = [max(len(line) for cell in one for line in cell.split("\n")) for one in columns]
     words = [
-        max((len(word) for cell in one for word in cell.split()), default=1) for one in columns
+        max((len(word) for cell in one for word in re.split(r"[ \n]", cell)), default=1)
+        for one in columns
     ]
     longest = LONGEST_WORD_NARROW if room < NARROW else LONGEST_WORD
     least = [min(one, longest) for one in words]
@@ -210,7 +223,7 @@ def _wrapped(cell: str, width: int) -> list[str]:
         textwrap.wrap(line, max(width, 1), break_on_hyphens=False) if len(line) > width else [line]
         for line in cell.split("\n")
     )
-    return [part for line in lines for part in line]
+    return [part.replace(GLUE, " ") for line in lines for part in line]
 
 
 def _cell_style(cell: str) -> str:
@@ -226,6 +239,11 @@ def draw_error(error: EdgeimgError, output: Format) -> None:
         word = colored("error:", "red", sys.stderr)
         # One line each, whatever text of the user is in it.
         print(f"{word} {plain(str(one))}", file=sys.stderr, flush=True)
+    answer_errors(errors, output)
+
+
+def answer_errors(errors: Sequence[EdgeimgError], output: Format) -> None:
+    """The object for machines alone."""
     if output is not Format.text:
         found = [one.as_json() for one in errors]
         print(json.dumps({"event": "error", "errors": found}), flush=True)

@@ -25,8 +25,8 @@ from edgeimg.cli import (
     shell,
     verify,
 )
-from edgeimg.cli.draw import Format, draw_error, plain
-from edgeimg.errors import EdgeimgError, InternalError, UserError
+from edgeimg.cli.draw import Format, answer_errors, draw_error, plain
+from edgeimg.errors import EdgeimgError, InternalError, Stopped, UserError
 
 app = typer.Typer(
     name="edgeimg",
@@ -117,7 +117,8 @@ def _shown_error(error: Exception) -> EdgeimgError:
             return UserError("the folder that this runs in is gone", hint="Change to another.")
         text = error.strerror or str(error)
         place = error.filename or ("the output" if error.errno == errno.ENOSPC else "")
-        return UserError(f"{text[:1].lower()}{text[1:]}", place=str(place))
+        hint = "Make room, and run it again." if error.errno == errno.ENOSPC else ""
+        return UserError(f"{text[:1].lower()}{text[1:]}", place=str(place), hint=hint)
     if isinstance(error, UnicodeEncodeError):
         return UserError("the terminal's encoding cannot show this", hint="Set LANG=C.UTF-8.")
     if hasattr(error, "format_message"):  # the parser's
@@ -143,6 +144,10 @@ def main() -> None:
         # The reader of our output has gone, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):
+            answer_errors([Stopped("interrupted")], _format(sys.argv[1:]))
+        raise
     except Exception as error:
         if os.environ.get("EDGEIMG_DEBUG"):
             raise

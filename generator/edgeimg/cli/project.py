@@ -14,7 +14,7 @@ import typer
 
 from edgeimg.cli import options
 from edgeimg.cli.draw import Drawer, Format, table
-from edgeimg.errors import UserError, did_you_mean
+from edgeimg.errors import Stopped, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from edgeimg.catalog.search import Catalog
@@ -43,6 +43,7 @@ def init(
     """Write a commented edgeimg.yaml."""
     from edgeimg.cache import write_atomic
     from edgeimg.catalog.search import Catalog
+    from edgeimg.manifest.board import Board
     from edgeimg.manifest.load import shown
     from edgeimg.manifest.select import FILE_NAME
     from edgeimg.manifest.starter import name_of, starter
@@ -71,13 +72,12 @@ def init(
         named = name_of(folder.resolve().name) or "product"
         name = name or _ask("Name of the product", named, _valid_name)
     models = models or ["digits"]
-    text = starter(
-        name=name or name_of(Path(models[0]).stem) or "product",
-        board=board or "qemu-arm64",
-        models=models,
-    )
-    write_atomic(path, text.encode())
-    print(f"{shown(path)} is written. Next: `edgeimg check`, then `edgeimg verify`.")
+    board = board or "qemu-arm64"
+    name = name or name_of(Path(models[0]).stem) or "product"
+    boots = catalog.read(catalog.find("board", board, base=folder), Board).value.qemu
+    write_atomic(path, starter(name=name, board=board, models=models).encode())
+    then = "verify" if boots else "build"
+    print(f"{shown(path)} is written. Next: `edgeimg check`, then `edgeimg {then}`.")
 
 
 def _ask(text: str, default: str, take: Callable[[str], str]) -> str:
@@ -86,7 +86,7 @@ def _ask(text: str, default: str, take: Callable[[str], str]) -> str:
         try:
             answer = str(typer.prompt(text, default=default))
         except typer.Abort:
-            raise KeyboardInterrupt from None
+            raise Stopped("interrupted", hint="Nothing was written.") from None
         try:
             return take(answer)
         except UserError as error:
@@ -178,14 +178,20 @@ def _needed(file: Path | None, board: str | None, builder: str | None) -> set[st
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="product, board or model.")] = "product",
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="product, board or model; of a catalogue: runtime, accelerator, operators, "
+            "feature or flasher."
+        ),
+    ] = "product",
 ) -> None:
-    """Print the JSON Schema of a manifest, for editors."""
-    from edgeimg.manifest.schema import KINDS, json_schema
+    """Print the JSON Schema of a manifest, or of a catalogue's file. For editors."""
+    from edgeimg.catalog.schema import NAMES, schema_of
 
-    if kind not in KINDS:
-        raise UserError(f"no manifest '{kind}'", hint=did_you_mean(kind, list(KINDS)))
-    print(json.dumps(json_schema(kind), indent=2, ensure_ascii=False))
+    if kind not in NAMES:
+        raise UserError(f"no manifest '{kind[:60]}'", hint=did_you_mean(kind, NAMES))
+    print(json.dumps(schema_of(kind), indent=2, ensure_ascii=False))
 
 
 def cache(

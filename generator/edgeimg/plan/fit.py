@@ -66,7 +66,18 @@ def fit_operators(
             )
     if errors:
         raise UserErrors(errors)
+    if choice is not None and choice.name in lists.accelerators:
+        notes += _strangers(lists, choice.name)
     return runtime, tuple(notes)
+
+
+def _strangers(lists: OperatorLists, accelerator: str) -> list[str]:
+    """A misspelt operator would be one that the accelerator has not, and nobody would see it."""
+    entry = lists.accelerators[accelerator]
+    return [
+        f"{entry.place('operators', name)}: operators.{name}: no runtime's list has it"
+        for name in lists.strangers(accelerator)
+    ]
 
 
 def _short_placement(found: Coverage, wanted: float) -> str:

@@ -275,8 +275,11 @@ class _Checker:
             return ()
         try:
             text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        except (UnicodeDecodeError, OSError):
+        except UnicodeDecodeError:
             self.fail(location, f"{name} is not UTF-8 text")
+            return ()
+        except OSError as error:
+            self.fail(location, f"{name} cannot be read: {error.strerror}")
             return ()
         lines = text.removesuffix("\n").split("\n")
         if len(lines) != _elements(tensor):

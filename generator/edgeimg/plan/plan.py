@@ -314,6 +314,7 @@ class Plan:
     """Every decision about one product.
 
     Attributes:
+        overlay_place, app_place: where the product names them.
         app_source: the app's source, unless it is fetched from `app_git`.
         notes: what the user should know of it, one line each.
     """
@@ -331,7 +332,9 @@ class Plan:
     threads: int
     features: tuple[PlannedFeature, ...]
     overlay: Path | None
+    overlay_place: str
     app_source: Path
+    app_place: str
     app_git: AppGit | None
     data_mib: int
     budgets: Budgets

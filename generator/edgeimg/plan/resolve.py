@@ -36,7 +36,7 @@ from edgeimg.plan.plan import (
     YoctoPlan,
 )
 from edgeimg.plan.yocto import choose_series, plan_yocto
-from edgeimg.resources import data
+from edgeimg.resources import data, host_names
 
 
 def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> Plan:
@@ -82,7 +82,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         made = _with_buildroot(chosen, serves, models, features[0])
     if isinstance(serves, YoctoBoard) and serves.boot and board.qemu:
         board = board.model_copy(update={"qemu": serves.boot.over(board.qemu)})
-    _adapter(chosen, made.runtime, app)
+    _code(chosen, made.runtime, app)
     runtime, notes = fit_operators(chosen, models, made.runtime)
     if made.accelerator is not None:
         check_files(made.accelerator, models)
@@ -101,7 +101,9 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         threads=product.threads,
         features=features[0],
         overlay=overlay,
+        overlay_place=source.place(("overlay",)),
         app_source=app,
+        app_place=source.place(("app", "source")),
         app_git=product.app.git if product.app else None,
         data_mib=product.data_mib,
         budgets=product.budgets,
@@ -275,13 +277,23 @@ def _app(product: Product, base: Path, source: Source, errors: list[UserError]) 
     return path
 
 
-def _adapter(chosen: Chosen, runtime: PlannedRuntime, app: Path) -> None:
-    """An app of the user's own answers for itself; ours has a file for each runtime."""
+def _code(chosen: Chosen, runtime: PlannedRuntime, app: Path) -> None:
+    """What runs the models, here and on the device, must be there.
+
+    An app of the user's own answers for itself; ours has a file for each runtime.
+    """
+    entry = chosen.catalog.entry("runtime", runtime.name, Runtime)
+    if runtime.host not in host_names():
+        raise UserError(
+            f"host: no host interpreter '{runtime.host}'",
+            place=entry.place("host"),
+            hint=did_you_mean(runtime.host, host_names()),
+        )
     file = f"src/runtime/{runtime.adapter}.cc"
     if chosen.product.app is None and not is_file(app / file):
         raise UserError(
             f"adapter: the app has no {file}",
-            place=chosen.catalog.entry("runtime", runtime.name, Runtime).place("adapter"),
+            place=entry.place("adapter"),
             hint="Name one that it has, or build with a copy of the app that has it: `app:`.",
         )
 

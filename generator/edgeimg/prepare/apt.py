@@ -180,7 +180,10 @@ class _Apt:
         self._conf = folder / "apt.conf"
         for unsafe in (folder, *keyrings):
             if re.search(r'[\s"]', str(unsafe)):
-                raise UserError(f"apt cannot use the path '{unsafe}': it has a space or a quote")
+                raise UserError(
+                    f"apt cannot use the path '{unsafe}': it has a space or a quote",
+                    hint="Set EDGEIMG_CACHE to another folder." if unsafe is folder else "",
+                )
         (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
         (folder / "archives" / "partial").mkdir(parents=True, exist_ok=True)
         write_atomic(folder / "status", b"")

@@ -11,6 +11,11 @@ from edgeimg.errors import UserError
 # The order is that of causes: an archive out of reach is also one that is not signed.
 UPDATE_PROBLEMS = (
     (
+        r"No space left on device",
+        "the disk of edgeimg's cache is full",
+        "Make room, or set EDGEIMG_CACHE to another folder.",
+    ),
+    (
         r"Could not resolve|Temporary failure resolving|Connection (?:refused|failed|timed out)"
         r"|Could not connect|Cannot initiate the connection|Unable to connect|No route to host"
         r"|Network is unreachable|Connection reset|[Cc]ertificate|TLS|[Pp]roxy|  50[0-9] ",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
+from edgeimg.errors import UserError
 from edgeimg.manifest.product import Option
 from edgeimg.plan.plan import Plan, PlannedFeature, PlannedModel
 from edgeimg.plan.policy import policy_for
@@ -48,11 +50,22 @@ def own_app(plan: Plan) -> bool:
     return plan.app_source != data("app")
 
 
+@contextmanager
+def named_at(place: str) -> Iterator[None]:
+    """What is wrong in a folder that the product names is said at the product's line."""
+    try:
+        yield
+    except UserError as error:
+        message = f"{error.place}: {error.message}"
+        raise UserError(message, hint=error.hint, place=place) from None
+
+
 def add_app(tree: Tree, plan: Plan, into: str) -> None:
     """The app's source; of the shipped one without what only its tests need."""
     shipped = not own_app(plan)
     whole = Tree()
-    whole.copy_folder(plan.app_source, into, what="app", skip=(".git", ".cache", "build"))
+    with named_at(plan.app_place):
+        whole.copy_folder(plan.app_source, into, what="app", skip=(".git", ".cache", "build"))
     for path, entry in whole.files.items():
         if not (shipped and path.removeprefix(f"{into}/").startswith(APP_TESTS)):
             tree.add(path, entry)

@@ -98,6 +98,14 @@ def test_init_writes_paths_from_the_folder_that_it_writes_to(
     assert edgeimg("check", "-f", "door/edgeimg.yaml").status == 0
 
 
+@pytest.mark.parametrize(("board", "step"), [("qemu-arm", "verify"), ("rock-5b", "build")])
+def test_init_names_a_next_step_that_the_board_has(
+    edgeimg: Edgeimg, tmp_path: Path, board: str, step: str
+) -> None:
+    answer = edgeimg("init", tmp_path, "--board", board, "--non-interactive")
+    assert answer.stdout.endswith(f"then `edgeimg {step}`.\n")
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -144,6 +152,7 @@ def test_init_asks_again_and_is_interrupted(
     assert answer.status == 130
     assert "Perhaps you meant 'qemu-arm64'?" in answer.stderr
     assert defaults[-1] == "my-door-2"
+    assert answer.stderr.endswith("error: interrupted. Nothing was written.\n")
     assert list(folder.iterdir()) == []
 
 
@@ -232,20 +241,23 @@ def test_a_wrong_option_is_an_error_like_any_other(edgeimg: Edgeimg) -> None:
 def test_a_signal_ends_it_with_130(ending: str, tmp_path: Path) -> None:
     # An address that never answers: a CI job whose time is up ends us like this.
     words = [sys.executable, "-m", "edgeimg", "lock", "--board", "qemu-arm64"]
+    words += ["--output", "json"]
     mirror = {"EDGEIMG_MIRROR": "http://192.0.2.1/"}
     with subprocess.Popen(
         # Here it may be ignored, as under nohup.
         ["env", f"--default-signal={ending}", *words],
         cwd=tmp_path,
         env={**os.environ, **mirror},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stderr is not None
         process.stderr.readline()  # by then it has begun
         process.send_signal(signal.Signals[f"SIG{ending}"])
-        said = process.stderr.read()
+        answer, said = process.communicate()
     assert process.returncode == 130
+    assert json.loads(answer)["errors"][0]["message"] == "interrupted"
     assert "interrupted; the next run goes on from here" in said
     assert "Traceback" not in said
 
@@ -271,7 +283,9 @@ def test_a_full_disk_under_the_answer_is_one_line(tmp_path: Path) -> None:
     command = f"{sys.executable} -m edgeimg schema board >/dev/full"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["error: the output: no space left on device"]
+    assert done.stderr.splitlines() == [
+        "error: the output: no space left on device. Make room, and run it again."
+    ]
 
 
 @pytest.mark.parametrize(

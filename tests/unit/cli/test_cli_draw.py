@@ -25,6 +25,7 @@ def test_the_matrix_is_readable_on_80_columns(words: tuple[str, ...]) -> None:
     assert max(len(line) for line in lines) <= 80
     where = lines[0].index("builder")
     assert {line[:where].strip() for line in lines[1:]} >= {"", "imx8mp-evk"}  # never cut in two
+    assert 0 < done.stdout.count("not yet") == done.stdout.count(" yet")  # nor is a verdict
 
 
 def test_a_table_in_a_pipe_keeps_paths_whole(

@@ -180,6 +180,17 @@ def test_a_log_is_followed_until_the_device_is_gone(
     assert "ssh://root@pi ended its log" in answer.stderr
 
 
+def test_who_follows_a_log_ends_it_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edgeimg: Edgeimg
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgeimg.guest.logs.follow_logs", interrupted)
+    answer = edgeimg("logs", "--target", TARGET, "--follow")
+    assert (answer.status, answer.stdout, answer.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

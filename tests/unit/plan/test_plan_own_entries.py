@@ -121,6 +121,17 @@ def test_an_accelerator_of_ones_own(own: Path, ask: Callable[..., Answer]) -> No
         assert answer.stderr.startswith(f"error: own/catalog/{file}/acme-npu.yaml{said}")
 
 
+def test_an_operator_that_no_runtime_has(own: Path, ask: Callable[..., Answer]) -> None:
+    words = ("board=raspberrypi5", "accelerator=acme-npu", "builder=buildroot")
+    assert "note:" not in ask("check", *words).stderr
+    path = own / "catalog/operators/acme-npu.yaml"
+    path.write_text(TAKES.replace("CONV_2D: {},", "CONV_2D: {}, CONV2D: {},"))
+    answer = ask("check", *words)
+    assert answer.status == 0
+    place = "own/catalog/operators/acme-npu.yaml:7: operators.CONV2D"
+    assert f"note: {place}: no runtime's list has it" in answer.stderr
+
+
 def test_a_fragment_and_a_recipe_that_are_not_there(own: Path, ask: Callable[..., Answer]) -> None:
     words = ("board=raspberrypi5", "accelerator=acme-npu", "features={}")
     path = own / "catalog/accelerators/acme-npu.yaml"
@@ -154,6 +165,21 @@ def test_a_runtime_whose_adapter_the_app_has_not(own: Path, ask: Callable[..., A
     Path("app").mkdir()
     Path("app/CMakeLists.txt").write_text("")
     assert ask("check", "app.source=app").status == 0
+
+
+def test_a_runtime_whose_host_interpreter_is_not_there(
+    own: Path, ask: Callable[..., Answer]
+) -> None:
+    shipped = Path(__file__).parents[3] / "catalog/runtimes/litert.yaml"
+    file = own / "catalog/runtimes/litert.yaml"
+    file.parent.mkdir()
+    file.write_text(shipped.read_text().replace("host: litert", "host: litertt"))
+    answer = ask("check")
+    assert answer.status == 2
+    assert answer.stderr == (
+        "error: own/catalog/runtimes/litert.yaml:9: host: no host interpreter 'litertt'. "
+        "Perhaps you meant 'litert'?\n"
+    )
 
 
 def test_every_type_that_a_model_can_have_may_be_named() -> None:

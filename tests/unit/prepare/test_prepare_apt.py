@@ -216,6 +216,14 @@ def test_apts_warnings_alone_are_enough() -> None:
     assert "cannot be reached" in str(apt_says.update_problem(done))
 
 
+def test_a_full_disk_is_the_users() -> None:
+    said = (
+        "E: Failed to fetch http://a/x  Error writing to file - write (28: No space left on device)"
+    )
+    done = process.Completed(args=("apt-get",), status=100, stdout="", stderr=said)
+    assert "Make room, or set EDGEIMG_CACHE" in str(apt_says.update_problem(done))
+
+
 def test_a_retry_that_worked_is_no_problem() -> None:
     said = "Ign:1 http://example.org test InRelease\n  Could not connect to example.org\nHit:1\n"
     done = process.Completed(args=("apt-get",), status=0, stdout=said, stderr="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -112,6 +113,17 @@ def test_a_lock_is_held_by_one(cache: Cache) -> None:
     for thread in threads:
         thread.join()
     assert most == [1] * 5
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int, mode: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fchmod", full)
+    with pytest.raises(OSError, match="No space left") as problem:
+        write_atomic(tmp_path / "file", b"1")
+    assert problem.value.filename == str(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_write_atomic(tmp_path: Path) -> None:

@@ -30,11 +30,12 @@ def test_a_link_to_the_project_is_no_second_project(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["my project", "a;b", "a$b", "a#b", 'a"b'])
+@pytest.mark.parametrize("name", ["my project", "a;b", "a$b", "a#b", 'a"b', "a's", "a&b", "[a]"])
 def test_a_path_that_make_cannot_take_is_refused(tmp_path: Path, name: str) -> None:
     with (
-        pytest.raises(UserError, match="make and cmake need a path"),
+        pytest.raises(UserError, match="make and cmake need a path") as refused,
         holding(tmp_path / name / "p"),
     ):
         pass
+    assert refused.value.place == str(tmp_path / name / "p")
     assert not list(tmp_path.iterdir())

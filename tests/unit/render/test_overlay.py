@@ -126,3 +126,19 @@ def test_folders_that_are_links_in_the_image_are_refused(overlay: Path) -> None:
     (overlay / "lib/systemd").mkdir(parents=True)
     with pytest.raises(UserError, match=r"^overlay: lib is a link to usr/lib in the image\. Put"):
         _add_overlay(Tree(), overlay)
+
+
+def test_a_mistake_is_said_at_the_products_line(
+    overlay: Path,
+    edgeimg,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(overlay.parent)
+    os.mkfifo(overlay / "fifo")
+    Path("edgeimg.yaml").write_text(
+        "version: 1\nname: d\nboard: qemu-arm64\nmodels: [digits]\noverlay: overlay\n"
+    )
+    answer = edgeimg("generate", "--builder", "yocto")
+    assert answer.status == 2
+    said = "error: edgeimg.yaml:5:10: overlay: fifo is neither file, folder nor link\n"
+    assert answer.stderr.endswith(said)

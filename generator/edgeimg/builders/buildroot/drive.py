@@ -10,7 +10,7 @@ from edgeimg.builders.buildroot.checkout import find_checkout
 from edgeimg.builders.buildroot.follow import Follower
 from edgeimg.builders.buildroot.kconfig import explain
 from edgeimg.builders.buildroot.render import command_line
-from edgeimg.builders.image import Image, plain_environment
+from edgeimg.builders.image import Image, log_file, plain_environment
 from edgeimg.cache import Cache
 from edgeimg.errors import UserError, UserErrors
 from edgeimg.events import Report
@@ -63,15 +63,13 @@ def _drive(plan: Plan, folder: Path, target: str, *, offline: bool, report: Repo
     checkout = find_checkout(plan.buildroot.release, offline=offline, report=report)
     folder = folder.resolve()
     log = folder / "build" / "edgeimg.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     _lend_wheel(plan)
     make = ["make", "-C", str(folder), "--no-print-directory", *_variables(checkout)]
     if offline:
         make.append("OFFLINE=yes")
     output = folder / "build" / "output"
     follower = Follower(report=report, project=folder, output=output)
-    # By lines: it is read while the build runs.
-    with log.open("w", 1, encoding="utf-8", errors="replace") as file:
+    with log_file(log) as file:
 
         def on_line(line: str) -> None:
             file.write(f"{line}\n")

@@ -19,6 +19,7 @@ from edgeimg.render.contents import (
     add_features,
     add_models,
     header,
+    named_at,
     own_app,
 )
 from edgeimg.render.environment import kconfig_line
@@ -53,7 +54,8 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     add_configuration(tree, plan, overlay)
     add_features(tree, plan, overlay)
     if plan.overlay:
-        tree.copy_folder(plan.overlay, overlay, what="overlay", replace=True, exact=True)
+        with named_at(plan.overlay_place):
+            tree.copy_folder(plan.overlay, overlay, what="overlay", replace=True, exact=True)
     if table := _table(tree, overlay):
         path = f"external/board/{plan.board.name}/device_table.txt"
         tree.add(path, Text(content=table))

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from edgeimg.builders.debian.render import command_line
-from edgeimg.builders.image import Image, plain_environment
+from edgeimg.builders.image import Image, log_file, plain_environment
 from edgeimg.cache import Cache
 from edgeimg.errors import InternalError
 from edgeimg.events import Log, Progress, Report, Step
@@ -29,9 +29,8 @@ def build(plan: Plan, folder: Path, *, offline: bool, report: Report) -> Image:
         InternalError: a step failed; its message, and where the log is.
     """
     log = folder / "build" / "edgeimg.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     downloads = Cache().downloads
-    with log.open("w", encoding="utf-8", errors="replace") as file:
+    with log_file(log) as file:
 
         def on_line(line: str) -> None:
             file.write(f"{line}\n")

@@ -18,6 +18,7 @@ from edgeimg.render.contents import (
     add_features,
     add_models,
     header,
+    named_at,
 )
 from edgeimg.render.environment import render as render_template
 from edgeimg.render.tree import Copy, Text, Tree
@@ -49,7 +50,8 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     add_configuration(tree, plan, "root")
     add_features(tree, plan, "root")
     add_models(tree, plan, inputs.compiled, "root")
-    lists = _add_overlay(tree, plan.overlay) if plan.overlay else []
+    with named_at(plan.overlay_place):
+        lists = _add_overlay(tree, plan.overlay) if plan.overlay else []
     context = {**_context(plan), "lists": lists}
     for name in ("README.md", "config.mk", "genimage.cfg"):
         tree.add(name, Text(content=render_template("debian", name, context)))

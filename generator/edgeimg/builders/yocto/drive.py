@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edgeimg.builders.image import Image, plain_environment
+from edgeimg.builders.image import Image, log_file, plain_environment
 from edgeimg.builders.yocto import container as containers
 from edgeimg.builders.yocto.artefacts import collect
 from edgeimg.builders.yocto.at_hand import needs_network, without_network
@@ -178,14 +178,13 @@ def _kas(
         environment |= containers.taken()
         kas = containers.command(plan.yocto, environment)
     log = folder / "build" / "edgeimg.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     events = EventLog(path=folder / "build" / "events.log", report=report)
     events.path.unlink(missing_ok=True)
     event_log = containers.inside(events.path, folder) if container else events.path
     said: list[str] = []
     _note_changes(plan, report)
     report(Step(name="layers"))
-    with log.open("w", 1, encoding="utf-8", errors="replace") as file:
+    with log_file(log) as file:
 
         def on_line(line: str) -> None:
             file.write(f"{line}\n")

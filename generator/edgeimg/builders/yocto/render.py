@@ -23,6 +23,7 @@ from edgeimg.render.contents import (
     add_golden,
     add_models,
     header,
+    named_at,
     own_app,
 )
 from edgeimg.render.environment import bitbake_line
@@ -186,7 +187,8 @@ def _add_overlay(tree: Tree, plan: Plan) -> bool:
         return False
     images = f"{LAYER}/recipes-core/images"
     into = f"{images}/overlay"
-    tree.copy_folder(plan.overlay, into, what="overlay", exact=True)
+    with named_at(plan.overlay_place):
+        tree.copy_folder(plan.overlay, into, what="overlay", exact=True)
     lines = [f"folder {path.removeprefix(into)}\n" for path in tree.empty]
     for path, one in tree.files.items():
         if not path.startswith(f"{into}/"):
