@@ -88,3 +88,63 @@ def onnx_sum() -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return bytes(model.SerializeToString())
+
+
+def tflite_detections() -> bytes:
+    """Inputs `boxes` and `scores` of 20 anchors, to the best 5 of 3 classes: outputs `where`,
+    `what`, `score` and `count`, whose shapes the file leaves to TFLite_Detection_PostProcess."""
+    import flatbuffers
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+    from flatbuffers import flexbuffers
+
+    def tensor(name: str, *shape: int, buffer: int = 0) -> Any:
+        made = schema.TensorT()
+        made.name, made.buffer, made.type = name, buffer, schema.TensorType.FLOAT32
+        made.shape = list(shape)
+        return made
+
+    centres = np.random.default_rng(2).random((20, 2))
+    anchors = schema.BufferT()
+    anchors.data = list(np.concatenate([centres, np.full((20, 2), 0.2)], 1).astype("<f4").tobytes())
+    graph = schema.SubGraphT()
+    graph.tensors = [
+        tensor("boxes", 1, 20, 4),
+        tensor("scores", 1, 20, 4),
+        tensor("anchors", 20, 4, buffer=1),
+        *(tensor(name) for name in ("where", "what", "score", "count")),
+    ]
+    graph.inputs, graph.outputs = [0, 1], [3, 4, 5, 6]
+
+    options = flexbuffers.Builder()
+    with options.Map():
+        for key, number in (
+            ("max_detections", 5),
+            ("max_classes_per_detection", 1),
+            ("num_classes", 3),
+        ):
+            options.Key(key)
+            options.Int(number)
+        for key, value in (
+            ("nms_score_threshold", 1e-8),
+            ("nms_iou_threshold", 0.6),
+            ("y_scale", 10.0),
+            ("x_scale", 10.0),
+            ("h_scale", 5.0),
+            ("w_scale", 5.0),
+        ):
+            options.Key(key)
+            options.Float(value)
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = 0, [0, 1, 2], [3, 4, 5, 6]
+    operator.customOptions = list(options.Finish())
+    graph.operators = [operator]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode, code.version = "TFLite_Detection_PostProcess", 1
+    model = schema.ModelT()
+    model.version, model.subgraphs = 3, [graph]
+    model.buffers, model.operatorCodes = [schema.BufferT(), anchors], [code]
+    builder = flatbuffers.Builder(2048)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.app.appkit import BUILD, DIGITS, build, environment, noise, on_device, on_host
-from tests.app.small_models import onnx_sum, tflite_sum
+from tests.app.small_models import onnx_sum, tflite_detections, tflite_sum
 
+from edgeimg.errors import UserError
 from edgeimg.model.info import TensorInfo
 from edgeimg.model.read import read_model
 
@@ -87,6 +88,23 @@ def test_two_inputs(rows: int | None, ranked: bool, mode: str, tmp_path: Path) -
     matrix, row = np.frombuffer(frames[0], "<f4")[:count], np.frombuffer(frames[0], "<f4")[count:]
     expected = (matrix.reshape(-1, 4) + row, matrix.reshape(-1, 4) - row)
     assert device[0] == [each.tobytes() for each in expected]
+
+
+@pytest.mark.parametrize("mode", ["reference", "default"])
+def test_shapes_that_only_the_operator_knows(mode: str, tmp_path: Path) -> None:
+    model = tmp_path / "detections.tflite"
+    model.write_bytes(tflite_detections())
+    info = read_model(model)
+    assert {each.shape for each in info.outputs} == {()}
+    shapes = ((1, 5, 4), (1, 5), (1, 5), (1,))
+    made = [replace(each, shape=shape) for each, shape in zip(info.outputs, shapes, strict=True)]
+    tensors = (list(info.inputs), made)
+    frames = [noise(tensors[0], np.random.default_rng(6))]
+    device = on_device(build("litert"), tmp_path, model, tensors, frames, mode)
+    assert device == on_host(model, tensors, frames, mode)
+    assert [len(each) for each in device[0]] == [80, 20, 20, 4]
+    with pytest.raises(UserError, match="output 'where' came out as 1x5x4, and scalar is planned"):
+        on_host(model, (tensors[0], list(info.outputs)), frames, mode)
 
 
 def test_onnx_two_inputs(tmp_path: Path) -> None:

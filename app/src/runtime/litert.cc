@@ -80,7 +80,7 @@ class LiteRtModelAdapter final : public Model {
  private:
   /// Gives dimensions that the model leaves open the configured size.
   void CloseShapes(const LoadOptions& load) {
-    bool resized = false;
+    bool open = false;
     for (size_t i = 0; i < inputs_.specs.size(); ++i) {
       const auto& shape = inputs_.specs[i].shape;
       if (std::find(shape.begin(), shape.end(), -1) == shape.end()) continue;
@@ -89,17 +89,21 @@ class LiteRtModelAdapter final : public Model {
                                                           inputs_.position[i], dimensions.data(),
                                                           dimensions.size()),
             "cannot resize input " + load.inputs[i].name);
-      resized = true;
+      open = true;
+    }
+    // Of some outputs only their operator knows the shape.
+    for (size_t i = 0; i < outputs_.specs.size(); ++i) {
+      if (outputs_.specs[i].shape.size() != load.outputs[i].shape.size()) open = true;
     }
     std::vector<LiteRtLayout> layouts(outputs_.specs.size());
     Check(LiteRtGetCompiledModelOutputTensorLayouts(compiled_.get(), kSignature, layouts.size(),
-                                                    layouts.data(), resized),
+                                                    layouts.data(), open),
           "cannot read the shapes of the outputs");
     for (size_t i = 0; i < layouts.size(); ++i) {
       const LiteRtLayout& layout = layouts[outputs_.position[i]];
       outputs_.specs[i].shape.assign(layout.dimensions, layout.dimensions + layout.rank);
     }
-    if (resized) CheckTensors("output", load.outputs, outputs_.specs);
+    if (open) CheckTensors("output", load.outputs, outputs_.specs);
   }
 
   template <typename GetRequirements>

@@ -206,8 +206,10 @@ class _Checker:
         self, tensor: TensorInfo, shape: tuple[int, ...], location: tuple[str | int, ...]
     ) -> TensorInfo:
         """The tensor with sizes that the manifest gives, which must go with those of the file."""
-        # In ONNX this may be a shape of unknown rank.
-        fits = tensor.shape == (-1,) or (
+        # In ONNX one open size may be a shape of unknown rank. TFLite's detection operator tells
+        # the shapes of its outputs to the runtime, and the file has none.
+        untold = tensor.shape == (-1,) or (location[0] == "outputs" and not tensor.shape)
+        fits = untold or (
             len(shape) == len(tensor.shape)
             and all(size in (-1, given) for size, given in zip(tensor.shape, shape, strict=True))
         )

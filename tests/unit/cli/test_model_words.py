@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from onnx import TensorProto, helper, save
+from tests.app.small_models import tflite_sum
 from tests.one_operator import one_operator
 
 Edgeimg = Callable[..., Any]
@@ -60,3 +61,21 @@ def test_run_names_the_operator_that_the_runtime_has_not(edgeimg: Edgeimg, tmp_p
     answer = edgeimg("model", "run", tmp_path / "m.yaml")
     assert "MadeAtHome is a custom operator, and litert 2.1.6 has none" in answer.stderr
     assert answer.status == 2
+
+
+def test_which_of_several_signatures_is_run_is_told(edgeimg: Edgeimg, tmp_path: Path) -> None:
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(tflite_sum(open_rows=False))
+    second = schema.SignatureDefT()
+    second.signatureKey, second.inputs, second.outputs = "other", [], []
+    model.signatureDefs.append(second)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    (tmp_path / "m.tflite").write_bytes(bytes(builder.Output()))
+    (tmp_path / "a.bin").write_bytes(bytes(64))
+    (tmp_path / "m.yaml").write_text(f"{MANIFEST}file: m.tflite\n")
+    answer = edgeimg("check", "--board", "qemu-arm64", "--model", tmp_path / "m.yaml")
+    assert "of its signatures (serving_default, other) the first is run" in answer.stderr
+    assert answer.status == 0

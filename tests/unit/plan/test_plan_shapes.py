@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, save
+from tests.app.small_models import tflite_detections
 
 from edgeimg.errors import UserError, UserErrors
 from edgeimg.plan.models import plan_model
@@ -87,3 +88,16 @@ def test_sizes_that_the_file_fixes_cannot_be_chosen(tmp_path: Path, shape: list[
     said = refused(tmp_path, more)[0]
     written = "x".join(map(str, shape))
     assert said.startswith(f"outputs.0.shape: {written} does not go with the file's ?x4.")
+
+
+def test_an_output_whose_shape_only_its_operator_knows_is_given_one(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(tflite_detections())
+    (tmp_path / "a.bin").write_bytes(bytes(640))
+    shapes = {"where": (1, 5, 4), "what": (1, 5), "score": (1, 5), "count": (1,)}
+    (tmp_path / "m.yaml").write_text(
+        "version: 1\nname: m\nsummary: s\nlicense: MIT\nfile: m.tflite\nsamples: [{file: a.bin}]\n"
+        "outputs:\n"
+        + "".join(f"  - {{name: {name}, shape: {list(shape)}}}\n" for name, shape in shapes.items())
+    )
+    planned = plan_model(tmp_path / "m.yaml", None)
+    assert {one.tensor.name: one.tensor.shape for one in planned.outputs} == shapes

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from edgeimg.errors import UserError
 from edgeimg.model.look import FileOperator, look_at
+from edgeimg.prepare.compile import judge
 from edgeimg.prepare.compilers import Answer, Row
 from edgeimg.prepare.compilers.vela import read_answer
-from edgeimg.prepare.placement import Placement, place
+from edgeimg.prepare.placement import PlacedOperator, Placement, place
 from edgeimg.resources import data_root
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -147,3 +150,16 @@ def test_a_report_of_an_unknown_version_is_one_line(tmp_path: Path) -> None:
     rows.write_text(rows.read_text().replace("Op Cycles", "Cycles of it"))
     with pytest.raises(UserError, match="report is not understood"):
         read_answer(tmp_path, "")
+
+
+def test_shapes_in_integers_do_not_hide_that_a_model_computes_in_float() -> None:
+    def left(kind: str, element: str, macs: int) -> PlacedOperator:
+        return PlacedOperator(name=kind, type=kind, element=element, macs=macs, accelerated=False)
+
+    operators = (left("FULLY_CONNECTED", "float32", 10), left("SHAPE", "int32", 0))
+    compiled: Any = SimpleNamespace(model="m", placement=Placement(operators=operators))
+    npu = SimpleNamespace(name="npu", memory_kib=None)
+    asked: Any = SimpleNamespace(entry=npu, min_placement=100.0)
+    refusal = judge(compiled, asked, no_fallback=False)
+    assert refusal is not None
+    assert "on the CPU: all 2 operators. They compute in float" in str(refusal)

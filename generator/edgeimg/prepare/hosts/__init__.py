@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgeimg.errors import InternalError, UserError
-from edgeimg.model.info import TensorInfo
+from edgeimg.model.info import TensorInfo, written
 from edgeimg.prepare.modules import load_module
 from edgeimg.process import run
 
@@ -242,20 +242,21 @@ def load(name: str) -> HostModule:
     return module
 
 
-def check_shape(tensor: Mapping[str, Any], found: Sequence[int]) -> None:
-    """Holds the shape of what came out against the planned one.
+def check_shapes(outputs: Sequence[Mapping[str, Any]], found: Sequence[Sequence[int]]) -> None:
+    """Holds the shapes of what came out against the planned ones.
 
     Raises:
-        ValueError: it is another.
+        ValueError: they are others.
     """
-    if list(found) != list(tensor["shape"]):
-        came, planned = ("x".join(map(str, each)) or "scalar" for each in (found, tensor["shape"]))
+    wrong = [
+        f"output '{tensor['name']}' came out as {written(shape)}, and {written(tensor['shape'])} "
+        "is planned"
+        for tensor, shape in zip(outputs, found, strict=True)
+        if list(shape) != list(tensor["shape"])
+    ]
+    if wrong:
         advice = "if that is so for all samples, give it as the output's `shape` in the manifest"
-        if len(found) != len(tensor["shape"]):
-            advice = "the file is wrong about it, export the model again"
-        raise ValueError(
-            f"output '{tensor['name']}' came out as {came}, and {planned} is planned: {advice}"
-        )
+        raise ValueError(f"{'; '.join(wrong)}: {advice}")
 
 
 def pack(header: Mapping[str, Any], parts: Sequence[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeimg.prepare.hosts import Session, check_shape
+from edgeimg.prepare.hosts import Session, check_shapes
 
 PACKAGE = "ai-edge-litert"
 MODES = ("reference", "default")
@@ -74,8 +74,7 @@ class Interpreted:
 
     def outputs(self) -> list[bytes]:
         made = [self._interpreter.get_tensor(each["index"]) for each in self._made]
-        for tensor, values in zip(self._outputs, made, strict=True):
-            check_shape(tensor, values.shape)
+        check_shapes(self._outputs, [values.shape for values in made])
         return [values.tobytes() for values in made]
 
 
@@ -108,8 +107,7 @@ class _Compiled:
             if list(shape) != list(tensor["shape"]):
                 compiled.resize_input_tensor(place, tensor["shape"], 0, strict=False)
         made = list(compiled.get_output_tensor_details(key).values())
-        for place, tensor in zip(self._output_places, outputs, strict=True):
-            check_shape(tensor, made[place]["shape"])
+        check_shapes(outputs, [made[place]["shape"] for place in self._output_places])
         self._compiled = compiled
         self._fed = compiled.create_input_buffers(0)
         self._made = compiled.create_output_buffers(0)

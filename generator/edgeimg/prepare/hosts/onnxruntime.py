@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeimg.prepare.hosts import Session, check_shape
+from edgeimg.prepare.hosts import Session, check_shapes
 
 PACKAGE = "onnxruntime"
 MODES = ("default",)
@@ -61,6 +61,5 @@ class _Session:
     def outputs(self) -> list[bytes]:
         import numpy as np
 
-        for tensor, made in zip(self._outputs, self._made, strict=True):
-            check_shape(tensor, made.shape)
+        check_shapes(self._outputs, [made.shape for made in self._made])
         return [np.ascontiguousarray(output).tobytes() for output in self._made]
