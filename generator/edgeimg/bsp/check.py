@@ -70,7 +70,8 @@ def check(plan: Plan, reading: Reading, missing: Sequence[str], project: Path) -
     found += _preferred(reading, plan.yocto.machine, ours)
     found += _masks(reading, ours, project / LAYER)
     found += _appends(reading, ours)
-    return sorted(found, key=lambda one: (not one.stops, one.kind))
+    # A build that has our layer already says the same of it.
+    return sorted(dict.fromkeys(found), key=lambda one: (not one.stops, one.kind))
 
 
 def _layers(reading: Reading) -> Iterator[Finding]:

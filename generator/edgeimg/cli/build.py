@@ -84,7 +84,7 @@ def generate(
         typer.Option(
             "--layer-only",
             help="Yocto: the layer and nothing else, for a build that you have; default folder: "
-            "build/<product>-<board>-layer.",
+            "build/<product>-<board>[-<builder>]-layer.",
         ),
     ] = False,
     output: options.Output = Format.text,

@@ -60,7 +60,9 @@ Output = Annotated[
 Project = Annotated[
     Path | None,
     typer.Option(
-        "--project", "-p", help="Folder of the emitted project; default: build/<product>-<board>."
+        "--project",
+        "-p",
+        help="Folder of the emitted project; default: build/<product>-<board>[-<builder>].",
     ),
 ]
 Locked = Annotated[bool, typer.Option("--locked", help="Refuse to make or renew the lock.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,13 @@ def test_the_layer_alone(edgeimg, place, lock) -> None:  # type: ignore[no-untyp
     assert all(line in text and line in fragment for line in said["local.conf"])
     # What an emitted layer of ours says of itself is no clash with what comes.
     assert clashes(edgeimg, "meta-acme", "meta-oe", "ours/meta-edgeimg") == {}
+
+
+def test_a_layer_that_is_in_the_build_already(edgeimg, place, lock) -> None:  # type: ignore[no-untyped-def]
+    ours = emitted(edgeimg, place)
+    shutil.rmtree(place / "meta-oe")
+    said = edgeimg("bsp", "check", "meta-acme", ours).stdout
+    assert said.count("missing layer") == 1
 
 
 def test_an_overlay_is_not_lost_in_silence(edgeimg, place, lock) -> None:  # type: ignore[no-untyped-def]
