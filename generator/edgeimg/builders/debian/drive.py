@@ -79,6 +79,7 @@ def _compiler_cache(folder: Path) -> dict[str, str]:
         **launcher,
         "CCACHE_DIR": str(Cache().folder("ccache")),
         "CCACHE_BASEDIR": str(folder.resolve()),
+        "CCACHE_DEPEND": "1",  # a first compilation takes no longer than without: no preprocessing
     }
 
 
