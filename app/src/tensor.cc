@@ -77,9 +77,7 @@ void CheckTensors(std::string_view kind, const std::vector<TensorSpec>& configur
     const TensorSpec& c = configured[i];
     const TensorSpec& f = found[i];
     const std::string where = std::string(kind) + " " + std::to_string(i) + " (" + c.name + ")";
-    // The file may leave an output's shape to the operator that makes it.
-    const bool untold = kind == "output" && f.shape.empty();
-    if (c.type != f.type || !(untold || SameShape(c.shape, f.shape))) {
+    if (c.type != f.type || !SameShape(c.shape, f.shape)) {
       throw ConfigError(where + " is " + Describe(c) + " in the configuration, " + Describe(f) +
                         " in the model");
     }
@@ -92,6 +90,17 @@ void CheckTensors(std::string_view kind, const std::vector<TensorSpec>& configur
                         std::to_string(f.quantization->zero_point));
     }
   }
+}
+
+bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* outputs) {
+  bool untold = false;
+  for (size_t i = 0; i < std::min(configured.size(), outputs->size()); ++i) {
+    auto& shape = (*outputs)[i].shape;
+    if (!shape.empty() || configured[i].shape.empty()) continue;
+    shape = configured[i].shape;
+    untold = true;
+  }
+  return untold;
 }
 
 uint16_t HalfFromDouble(double value) {

@@ -105,6 +105,10 @@ def test_shapes_that_only_the_operator_knows(mode: str, tmp_path: Path) -> None:
     assert [len(each) for each in device[0]] == [80, 20, 20, 4]
     with pytest.raises(UserError, match="output 'where' came out as 1x5x4, and scalar is planned"):
         on_host(model, (tensors[0], list(info.outputs)), frames, mode)
+    (tmp_path / "six").mkdir()
+    six = (tensors[0], [replace(made[0], shape=(1, 6, 4)), *made[1:]])
+    with pytest.raises(AssertionError, match=r"where\) is float32 \[1, 6, 4\] in the config"):
+        on_device(build("litert"), tmp_path / "six", model, six, frames, mode)
 
 
 def test_onnx_two_inputs(tmp_path: Path) -> None:

@@ -49,12 +49,13 @@ class LiteRtModelAdapter final : public Model {
     outputs_.Inspect(signature, LiteRtGetNumSignatureOutputs, LiteRtGetSignatureOutputTensorByIndex,
                      LiteRtGetSubgraphOutput, path);
     if (OpenOnes(load.inputs, inputs_.specs)) OpenOnes(load.outputs, outputs_.specs);
+    const bool untold = TakeUntold(load.outputs, &outputs_.specs);
     CheckTensors("input", load.inputs, inputs_.specs);
     CheckTensors("output", load.outputs, outputs_.specs);
     Check(LiteRtCreateCompiledModel(environment_.get(), model_.get(), options_.get(),
                                     compiled_.out()),
           path);
-    CloseShapes(load);
+    CloseShapes(load, untold);
     CreateBuffers(inputs_, load.inputs, LiteRtGetCompiledModelInputBufferRequirements);
     CreateBuffers(outputs_, load.outputs, LiteRtGetCompiledModelOutputBufferRequirements);
     inputs_.Lock(kLiteRtTensorBufferLockModeWrite);
@@ -78,9 +79,9 @@ class LiteRtModelAdapter final : public Model {
   }
 
  private:
-  /// Gives dimensions that the model leaves open the configured size.
-  void CloseShapes(const LoadOptions& load) {
-    bool open = false;
+  /// Gives dimensions that the model leaves open the configured size. `open`: the file does not
+  /// tell the shapes of all outputs.
+  void CloseShapes(const LoadOptions& load, bool open) {
     for (size_t i = 0; i < inputs_.specs.size(); ++i) {
       const auto& shape = inputs_.specs[i].shape;
       if (std::find(shape.begin(), shape.end(), -1) == shape.end()) continue;
@@ -90,10 +91,6 @@ class LiteRtModelAdapter final : public Model {
                                                           dimensions.size()),
             "cannot resize input " + load.inputs[i].name);
       open = true;
-    }
-    // Of some outputs only their operator knows the shape.
-    for (size_t i = 0; i < outputs_.specs.size(); ++i) {
-      if (outputs_.specs[i].shape.size() != load.outputs[i].shape.size()) open = true;
     }
     std::vector<LiteRtLayout> layouts(outputs_.specs.size());
     Check(LiteRtGetCompiledModelOutputTensorLayouts(compiled_.get(), kSignature, layouts.size(),
