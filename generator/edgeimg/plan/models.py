@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from edgeimg.catalog.accelerators import Accelerator
@@ -23,25 +21,14 @@ from edgeimg.plan.plan import (
     PlannedOutput,
     PlannedSample,
 )
+from edgeimg.plan.tensors import KNOWN_TYPES, UnfitError, count, fixed, known, size_of
 
-# Element types that the app and the host have code for (app/src/tensor.cc), and their bytes.
-KNOWN_TYPES = {
-    "float32": 4,
-    "float16": 2,
-    "int8": 1,
-    "uint8": 1,
-    "int16": 2,
-    "int32": 4,
-    "int64": 8,
-    "bool": 1,
-}
 FED_BY_IMAGE = ("float32", "int8", "uint8", "int16")
 # Sample names become file names on the device and in archives.
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,120}")
 # How the pictures begin that are decoded: PNM, BMP, PNG, JPEG.
 PICTURES = (b"P2", b"P3", b"P5", b"P6", b"BM", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 MAX_SAMPLE_BYTES = 64 << 20
-MAX_TENSOR_BYTES = (1 << 31) - 1
 
 
 def plan_model(path: Path, cache_dir: Path | None, catalog: Catalog | None = None) -> PlannedModel:
@@ -159,7 +146,7 @@ class _Checker:
         for tensor in info.inputs:
             index, entry = described.get(tensor.name, (0, None))
             tensor = self._fixed(tensor, "input", index, entry, batch=True)
-            if entry is not None and entry.image is not None and _known(tensor):
+            if entry is not None and entry.image is not None and known(tensor):
                 self._image(entry, index, tensor, len(info.inputs))
             planned.append(PlannedInput(tensor=tensor, image=entry.image if entry else None))
         return tuple(planned)
@@ -173,54 +160,14 @@ class _Checker:
         *,
         batch: bool,
     ) -> TensorInfo:
-        """The tensor with the manifest's sizes, or else a batch of one, if that may be open."""
-        called = f"{what} '{tensor.name[:60]}'"
-        if entry is not None and entry.shape is not None:
-            tensor = self._shaped(tensor, entry.shape, (f"{what}s", index, "shape"))
-        shape = written(tensor.shape)
-        closed = tensor.shape[1:] if batch and tensor.shape[:1] < (0,) else tensor.shape
-        if any(size < 0 for size in closed):
-            self.fail(("file",), f"{called} has the shape {shape}", _open_hint(tensor, what))
+        """The tensor with all sizes; as the file has it where that does not go."""
+        given = entry.shape if entry is not None else None
+        try:
+            return fixed(tensor, what, given, batch=batch)
+        except UnfitError as error:
+            location = (f"{what}s", index, "shape") if error.given else ("file",)
+            self.fail(location, error.message, error.hint)
             return tensor
-        if 0 in closed:
-            self.fail(
-                ("file",),
-                f"{called} has the shape {shape}, which holds nothing",
-                "Export the model without it.",
-            )
-        elif tensor.type not in KNOWN_TYPES:
-            self.fail(
-                ("file",),
-                f"{called} holds {tensor.type}",
-                _type_hint(tensor.type),
-            )
-        elif _bytes(tensor) > MAX_TENSOR_BYTES:
-            self.fail(
-                ("file",),
-                f"{called} has the shape {shape}, which is more than 2 GiB",
-                "Is that the right model?",
-            )
-        return replace(tensor, shape=tensor.fixed_shape)
-
-    def _shaped(
-        self, tensor: TensorInfo, shape: tuple[int, ...], location: tuple[str | int, ...]
-    ) -> TensorInfo:
-        """The tensor with sizes that the manifest gives, which must go with those of the file."""
-        # In ONNX one open size may be a shape of unknown rank. TFLite's detection operator tells
-        # the shapes of its outputs to the runtime, and the file has none.
-        untold = tensor.shape == (-1,) or (location[0] == "outputs" and not tensor.shape)
-        fits = untold or (
-            len(shape) == len(tensor.shape)
-            and all(size in (-1, given) for size, given in zip(tensor.shape, shape, strict=True))
-        )
-        if not fits:
-            self.fail(
-                location,
-                f"{written(shape)} does not go with the file's {written(tensor.shape)}",
-                "Only sizes that are open there (?) can be chosen.",
-            )
-            return tensor
-        return replace(tensor, shape=shape)
 
     def _image(self, entry: ModelInput, index: int, tensor: TensorInfo, inputs: int) -> None:
         assert entry.image is not None
@@ -264,7 +211,7 @@ class _Checker:
                 PlannedOutput(
                     tensor=tensor,
                     softmax=entry.softmax if entry else False,
-                    top_k=min(entry.top_k, _elements(tensor)) if entry else 0,
+                    top_k=min(entry.top_k, count(tensor)) if entry else 0,
                     labels=labels,
                 )
             )
@@ -284,10 +231,10 @@ class _Checker:
             self.fail(location, f"{name} cannot be read: {error.strerror}")
             return ()
         lines = text.removesuffix("\n").split("\n")
-        if len(lines) != _elements(tensor):
+        if len(lines) != count(tensor):
             self.fail(
                 location,
-                f"{name} has {len(lines)} lines and the tensor {_elements(tensor)} values",
+                f"{name} has {len(lines)} lines and the tensor {count(tensor)} values",
                 "Write one label a line, one for each value.",
             )
         return tuple(lines)
@@ -329,10 +276,10 @@ class _Checker:
         planned: list[PlannedSample] = []
         labels = {label for output in outputs for label in output.labels}
         raw = all(
-            one.image is None and one.tensor.type in KNOWN_TYPES and _known(one.tensor)
+            one.image is None and one.tensor.type in KNOWN_TYPES and known(one.tensor)
             for one in inputs
         )
-        size = sum(_bytes(one.tensor) for one in inputs) if raw else None
+        size = sum(size_of(one.tensor) for one in inputs) if raw else None
         for index, sample in enumerate(manifest.samples):
             path = self.file(sample.file, ("samples", index, "file"))
             if path is None:
@@ -381,26 +328,6 @@ class _Checker:
         return tuple(sorted(planned, key=_sample_name))
 
 
-def _known(tensor: TensorInfo) -> bool:
-    """Whether it has sizes, and so many bytes; what it lacks is told once."""
-    return min(tensor.shape, default=1) > 0
-
-
-def _type_hint(kind: str) -> str:
-    if kind in ("sequence", "map", "optional"):
-        return "Export it as a tensor; skl2onnx does that with the option zipmap=False."
-    return f"The app has code for {', '.join(KNOWN_TYPES)}; cast it in the model."
-
-
-def _open_hint(tensor: TensorInfo, what: str) -> str:
-    """How the manifest says the sizes of a tensor that has open ones."""
-    sizes = ", ".join(str(size) if size > 0 else "?" for size in tensor.shape)
-    given = f"`{what}s: [{{name: {json.dumps(tensor.name[:60])}, shape: [{sizes}]}}]`"
-    if what == "input":
-        return f"Give numbers for all: {given}."
-    return f"Give those that come out: {given}; `edgeimg model run` says when they differ."
-
-
 def _looks_like_a_picture(path: Path) -> bool:
     """By its first bytes; it is decoded by the build."""
     with path.open("rb") as file:
@@ -410,14 +337,3 @@ def _looks_like_a_picture(path: Path) -> bool:
 def _sample_name(sample: PlannedSample) -> bytes:
     # The app reads a folder in byte order of its names.
     return sample.name.encode()
-
-
-def _bytes(tensor: TensorInfo) -> int:
-    return _elements(tensor) * KNOWN_TYPES.get(tensor.type, 1)
-
-
-def _elements(tensor: TensorInfo) -> int:
-    count = 1
-    for size in tensor.shape:
-        count *= max(size, 1)
-    return count
