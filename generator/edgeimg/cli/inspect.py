@@ -43,21 +43,19 @@ def inspect(
 
 
 def _print(file: Path, info: ModelInfo) -> None:
+    from edgeimg.model.info import summed
+
     print(f"{file}: {info.format}, {info.size:,} bytes, sha256 {info.sha256}")
     rows = [_row("input", one) for one in info.inputs] + [
         _row("output", one) for one in info.outputs
     ]
     table("", ["", "name", "shape", "type", "quantization"], rows)
     print()
-    # The kinds that an accelerator tells apart, by batch and open sizes, are one row here.
-    sums: dict[tuple[str, int, tuple[str, ...]], tuple[int, int]] = {}
-    for use in info.operators:
-        key = (use.name, use.version, use.types)
-        count, macs = sums.get(key, (0, 0))
-        sums[key] = (count + use.count, macs + use.macs)
     uses = [
         [name, str(version), ", ".join(types), str(count), f"{macs:,}"]
-        for (name, version, types), (count, macs) in sums.items()
+        for (name, version, types), (count, macs) in summed(
+            ((use.name, use.version, use.types), use) for use in info.operators
+        ).items()
     ]
     table("", ["operator", "version", "types", "count", "MACs"], uses)
     print()

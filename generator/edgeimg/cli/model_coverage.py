@@ -14,7 +14,7 @@ from edgeimg.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from edgeimg.catalog.operators import OperatorLists
-    from edgeimg.plan.coverage import Coverage
+    from edgeimg.plan.coverage import Coverage, Covered
 
 
 def coverage(
@@ -69,19 +69,20 @@ def _wanted(
     return {" ".join(key): key for key in asked}
 
 
+def _told(row: Covered, accelerator: str | None) -> tuple[str, ...]:
+    use = row.use
+    may = f"ok, if {row.note}" if row.note else "ok"
+    placed = [row.accelerator or may] if accelerator else []
+    return (use.name, str(use.version), ", ".join(use.types), row.runtime or "ok", *placed)
+
+
 def _print(title: str, found: Coverage, accelerator: str | None) -> None:
+    from edgeimg.model.info import summed
+
     columns = ["operator", "version", "types", "count", "MACs", "runtime"]
     columns += [accelerator] if accelerator else []
-    # Kinds that differ in what is not shown, such as the batch, are one row.
-    sums: dict[tuple[str, ...], tuple[int, int]] = {}
-    for row in found.rows:
-        use = row.use
-        may = f"ok, if {row.note}" if row.note else "ok"
-        placed = [row.accelerator or may] if accelerator else []
-        key = (use.name, str(use.version), ", ".join(use.types), row.runtime or "ok", *placed)
-        count, macs = sums.get(key, (0, 0))
-        sums[key] = (count + use.count, macs + use.macs)
-    rows = [[*key[:3], str(count), f"{macs:,}", *key[3:]] for key, (count, macs) in sums.items()]
+    sums = summed((_told(row, accelerator), row.use) for row in found.rows)
+    rows = [[*told[:3], str(count), f"{macs:,}", *told[3:]] for told, (count, macs) in sums.items()]
     table(title, columns, rows)
     if found.placeable is not None:
         print(f"{found.placeable:.1f}% of the MACs may go to {accelerator}")

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from edgeimg.model.content import NAMES, sniff
 from edgeimg.model.errors import BROKEN_HINT, ModelError
 from edgeimg.model.graph import Operator
+from edgeimg.model.info import written
 from edgeimg.model.onnx_reader import named_operators
 from edgeimg.model.tflite_reader import OPERATORS, Reader, walk
 
@@ -80,8 +81,8 @@ def _tflite(reader: Reader) -> dict[str, Any]:
     return {
         "targets": sorted(targets),
         "operators": operators,
-        "inputs": [f"{one.type} {_shape(one.shape)}" for one in info.inputs],
-        "outputs": [f"{one.type} {_shape(one.shape)}" for one in info.outputs],
+        "inputs": [f"{one.type} {written(one.shape)}" for one in info.inputs],
+        "outputs": [f"{one.type} {written(one.shape)}" for one in info.outputs],
     }
 
 
@@ -99,10 +100,6 @@ def onnx(stream: BinaryIO) -> dict[str, Any]:
             for name, element, operator in named_operators(stream.read())
         ]
     }
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(str(size) if size >= 0 else "?" for size in shape)
 
 
 def _target(reader: Reader, operator: Operator, tensors: list[Any]) -> str:

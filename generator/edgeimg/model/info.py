@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+Told = TypeVar("Told")
 
 SMALL_INTEGERS = ("int2", "int4", "int8", "int16", "uint2", "uint4", "uint8", "uint16")
 
@@ -73,6 +75,15 @@ class OperatorUse:
     fixed: bool = True
     batch: int = 1
     per_channel: bool = False
+
+
+def summed(rows: Iterable[tuple[Told, OperatorUse]]) -> dict[Told, tuple[int, int]]:
+    """Count and MACs of uses that differ in nothing that is told of them, such as the batch."""
+    sums: dict[Told, tuple[int, int]] = {}
+    for told, use in rows:
+        count, macs = sums.get(told, (0, 0))
+        sums[told] = (count + use.count, macs + use.macs)
+    return sums
 
 
 @dataclass(frozen=True, kw_only=True)

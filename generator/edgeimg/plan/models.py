@@ -11,6 +11,7 @@ from edgeimg.catalog.search import Catalog
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.load import Source, is_file, parse, read_source
 from edgeimg.manifest.model import Model, ModelInput, ModelOutput
+from edgeimg.model.graph import elements, tensor_bytes
 from edgeimg.model.info import ModelInfo, TensorInfo, written
 from edgeimg.model.read import read_model
 from edgeimg.plan.compiled import check_compiled
@@ -21,7 +22,7 @@ from edgeimg.plan.plan import (
     PlannedOutput,
     PlannedSample,
 )
-from edgeimg.plan.tensors import KNOWN_TYPES, UnfitError, count, fixed, known, size_of
+from edgeimg.plan.tensors import KNOWN_TYPES, UnfitError, fixed, known
 
 FED_BY_IMAGE = ("float32", "int8", "uint8", "int16")
 # Sample names become file names on the device and in archives.
@@ -211,7 +212,7 @@ class _Checker:
                 PlannedOutput(
                     tensor=tensor,
                     softmax=entry.softmax if entry else False,
-                    top_k=min(entry.top_k, count(tensor)) if entry else 0,
+                    top_k=min(entry.top_k, elements(tensor.shape)) if entry else 0,
                     labels=labels,
                 )
             )
@@ -231,10 +232,10 @@ class _Checker:
             self.fail(location, f"{name} cannot be read: {error.strerror}")
             return ()
         lines = text.removesuffix("\n").split("\n")
-        if len(lines) != count(tensor):
+        if len(lines) != elements(tensor.shape):
             self.fail(
                 location,
-                f"{name} has {len(lines)} lines and the tensor {count(tensor)} values",
+                f"{name} has {len(lines)} lines and the tensor {elements(tensor.shape)} values",
                 "Write one label a line, one for each value.",
             )
         return tuple(lines)
@@ -279,7 +280,9 @@ class _Checker:
             one.image is None and one.tensor.type in KNOWN_TYPES and known(one.tensor)
             for one in inputs
         )
-        size = sum(size_of(one.tensor) for one in inputs) if raw else None
+        size = (
+            sum(tensor_bytes(one.tensor.type, one.tensor.shape) for one in inputs) if raw else None
+        )
         for index, sample in enumerate(manifest.samples):
             path = self.file(sample.file, ("samples", index, "file"))
             if path is None:

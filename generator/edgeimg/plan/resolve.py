@@ -10,13 +10,13 @@ from typing import TypeVar
 from edgeimg.catalog.architectures import Architecture, Architectures
 from edgeimg.catalog.builders import BuildrootRelease, DebianDistribution, YoctoCatalog
 from edgeimg.catalog.features import Feature
-from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog, Entry, Shadow, same_name
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported, YoctoBoard
-from edgeimg.manifest.load import Source, is_file, is_folder, load, shown, user_path
+from edgeimg.manifest.load import Source, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Product
 from edgeimg.plan.accelerators import check_files
+from edgeimg.plan.app import check_code, check_git, find_app
 from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_buildroot
 from edgeimg.plan.choice import choose
 from edgeimg.plan.chosen import Chosen
@@ -36,7 +36,6 @@ from edgeimg.plan.plan import (
     YoctoPlan,
 )
 from edgeimg.plan.yocto import choose_series, plan_yocto
-from edgeimg.resources import data, host_names
 
 
 def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> Plan:
@@ -61,7 +60,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     builder = product.builder or (board.default_builder if board else "debian")
     features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
-    app = _app(product, base, source, errors)
+    app = find_app(product, base, source, errors)
     if errors or not entry or not board or not architecture or features is None:
         raise UserErrors(errors)
     serves = _builder(product, source, board, board_path, builder)
@@ -73,7 +72,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         entry=entry,
         builder=builder,
     )
-    _app_git(product, source, serves)
+    check_git(product, source, serves)
     if isinstance(serves, DebianBoard):
         made = _with_debian(chosen, serves, models, features)
     elif isinstance(serves, YoctoBoard):
@@ -82,7 +81,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         made = _with_buildroot(chosen, serves, models, features[0])
     if isinstance(serves, YoctoBoard) and serves.boot and board.qemu:
         board = board.model_copy(update={"qemu": serves.boot.over(board.qemu)})
-    _code(chosen, made.runtime, app)
+    check_code(chosen, made.runtime, app)
     runtime, notes = fit_operators(chosen, models, made.runtime)
     if made.accelerator is not None:
         check_files(made.accelerator, models)
@@ -260,53 +259,6 @@ def _folder(
             )
         )
     return path
-
-
-def _app(product: Product, base: Path, source: Source, errors: list[UserError]) -> Path:
-    if product.app is None or product.app.source is None:
-        return data("app")
-    path = user_path(base, product.app.source, source.place(("app", "source")))
-    if not is_file(path / "CMakeLists.txt"):
-        errors.append(
-            UserError(
-                f"app.source: {product.app.source} has no CMakeLists.txt",
-                place=source.place(("app", "source")),
-                hint="The app is built with CMake and installs bin/edge-infer.",
-            )
-        )
-    return path
-
-
-def _code(chosen: Chosen, runtime: PlannedRuntime, app: Path) -> None:
-    """What runs the models, here and on the device, must be there.
-
-    An app of the user's own answers for itself; ours has a file for each runtime.
-    """
-    entry = chosen.catalog.entry("runtime", runtime.name, Runtime)
-    if runtime.host not in host_names():
-        raise UserError(
-            f"host: no host interpreter '{runtime.host}'",
-            place=entry.place("host"),
-            hint=did_you_mean(runtime.host, host_names()),
-        )
-    file = f"src/runtime/{runtime.adapter}.cc"
-    if chosen.product.app is None and not is_file(app / file):
-        raise UserError(
-            f"adapter: the app has no {file}",
-            place=entry.place("adapter"),
-            hint="Name one that it has, or build with a copy of the app that has it: `app:`.",
-        )
-
-
-def _app_git(
-    product: Product, source: Source, serves: DebianBoard | BuildrootBoard | YoctoBoard
-) -> None:
-    if product.app and product.app.git and not isinstance(serves, YoctoBoard):
-        raise UserError(
-            "app.git: only yocto fetches the app",
-            place=source.place(("app", "git", "")),
-            hint="Clone it, and write `app: {source: ...}`.",
-        )
 
 
 def _builder(

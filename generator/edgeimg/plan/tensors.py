@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from math import prod
 
+from edgeimg.model.graph import tensor_bytes
 from edgeimg.model.info import TensorInfo, written
 
-# Element types that the app and the host have code for (app/src/tensor.cc), and their bytes.
-KNOWN_TYPES = {
-    "float32": 4,
-    "float16": 2,
-    "int8": 1,
-    "uint8": 1,
-    "int16": 2,
-    "int32": 4,
-    "int64": 8,
-    "bool": 1,
-}
+# Element types that the app and the host have code for (app/src/tensor.cc).
+KNOWN_TYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool")
 MAX_BYTES = (1 << 31) - 1
 
 
@@ -63,7 +54,7 @@ def fixed(
         )
     if tensor.type not in KNOWN_TYPES:
         raise UnfitError(f"{called} holds {tensor.type}", _type_hint(tensor.type))
-    if size_of(tensor) > MAX_BYTES:
+    if tensor_bytes(tensor.type, tensor.shape) > MAX_BYTES:
         raise UnfitError(
             f"{called} has the shape {shape}, which is more than 2 GiB",
             "Is that the right model?",
@@ -74,16 +65,6 @@ def fixed(
 def known(tensor: TensorInfo) -> bool:
     """Whether it has sizes, and so many bytes; what it lacks is told once."""
     return min(tensor.shape, default=1) > 0
-
-
-def count(tensor: TensorInfo) -> int:
-    """Its values, with an open size as 1."""
-    return prod(max(size, 1) for size in tensor.shape)
-
-
-def size_of(tensor: TensorInfo) -> int:
-    """Its bytes, with an open size as 1."""
-    return count(tensor) * KNOWN_TYPES.get(tensor.type, 1)
 
 
 def _shaped(tensor: TensorInfo, what: str, given: tuple[int, ...]) -> TensorInfo:
