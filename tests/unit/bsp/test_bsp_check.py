@@ -122,6 +122,10 @@ def test_appends(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     found = clashes(edgeimg)
     assert "gone_1.%.bbappend appends to a recipe that is in no layer" in found["append"]
     assert found["note append"].endswith("edge-infer_%.bbappend changes our edge-infer")
+    (place / "kas.yml").write_text(
+        KAS.format(distro="nodistro", line='BB_DANGLINGAPPENDS_WARNONLY = "true"')
+    )
+    assert "append" not in clashes(edgeimg, "kas.yml")
 
 
 def test_a_build_folder_with_its_local_conf(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
@@ -143,6 +147,51 @@ def test_a_build_folder_with_its_local_conf(edgeimg, place) -> None:  # type: ig
     found = clashes(edgeimg, "build")
     assert "acme is the name of meta-acme and meta-acme2" in found["collection"]
     assert "acme-one is read from meta-acme/conf" in found["note machine"]
+
+
+KAS = """header: {{version: 14}}
+machine: acme-one
+distro: {distro}
+repos:
+  openembedded-core: {{path: openembedded-core, layers: {{meta: }}}}
+  bsp: {{path: ., layers: {{meta-acme: , meta-oe: }}}}
+local_conf_header:
+  vendor: |
+    {line}
+"""
+
+
+def test_a_distribution_without_systemd(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    distro = place / "meta-acme/conf/distro"
+    distro.mkdir()
+    (distro / "open.conf").write_text('INIT_MANAGER ?= "sysvinit"\nDISTRO_FEATURES = "acl"\n')
+    (distro / "closed.conf").write_text('INIT_MANAGER = "sysvinit"\nDISTRO_FEATURES = "acl"\n')
+    kas = place / "kas.yml"
+    kas.write_text(KAS.format(distro="open", line=""))
+    found = clashes(edgeimg, "kas.yml")
+    assert list(found) == ["note distro"]
+    assert "DISTRO open is without systemd" in found["note distro"]
+    kas.write_text(KAS.format(distro="open", line='INIT_MANAGER = "systemd"'))
+    assert clashes(edgeimg, "kas.yml") == {}
+    # Read after local.conf, it has the last word.
+    for line in ("", 'INIT_MANAGER = "systemd"'):
+        kas.write_text(KAS.format(distro="closed", line=line))
+        found = clashes(edgeimg, "kas.yml")
+        assert found == {
+            "distro": "DISTRO closed stays without systemd, which meta-edgeimg needs, whatever "
+            "local.conf says: INIT_MANAGER is sysvinit"
+        }
+
+
+def test_a_distribution_without_glibc(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    distro = place / "meta-acme/conf/distro"
+    distro.mkdir()
+    (distro / "small.conf").write_text('TCLIBC = "musl"\n')
+    (place / "kas.yml").write_text(KAS.format(distro="small", line=""))
+    assert clashes(edgeimg, "kas.yml") == {
+        "C library": "DISTRO small has musl (TCLIBC), and the wheel of litert 2.1.6 is built for "
+        "glibc"
+    }
 
 
 def test_another_machine(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
