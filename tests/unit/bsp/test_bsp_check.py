@@ -237,6 +237,10 @@ def test_the_layer_alone(edgeimg, place, lock) -> None:  # type: ignore[no-untyp
     text = (made.parent / "ADDING.md").read_text()
     fragment = (made / "conf/fragments/product.conf").read_text()
     assert all(line in text and line in fragment for line in said["local.conf"])
+    # Of these lines one changes the vendor's distribution, and it says so.
+    assert "INIT_MANAGER makes systemd of another init system" in text
+    again = edgeimg("generate", "--layer-only", "--project", "ours").stdout
+    assert "Leave INIT_MANAGER out where your distribution has systemd" in again
     # What an emitted layer of ours says of itself is no clash with what comes.
     assert clashes(edgeimg, "meta-acme", "meta-oe", "ours/meta-edgeimg") == {}
 
