@@ -99,6 +99,14 @@ def _series(reading: Reading, yocto: YoctoPlan) -> Iterator[Finding]:
             f"{' '.join(yocto.all_series)}",
             hint="Take a series that both have.",
         )
+    elif core and yocto.series not in core:
+        yield Finding(
+            kind="series",
+            stops=False,
+            text=f"openembedded-core is {' '.join(core)}, and versions and operators of the "
+            f"product were checked for {yocto.series}",
+            hint=f"Set yocto.series: {next(iter(set(core) & set(yocto.all_series)))}.",
+        )
     for layer in reading.layers:
         if layer.series is None and layer.collections and not _ours(layer):
             yield Finding(

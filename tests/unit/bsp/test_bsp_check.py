@@ -74,6 +74,13 @@ def test_series_that_do_not_match(edgeimg, place) -> None:  # type: ignore[no-un
     core(place / "openembedded-core", series="dunfell")
     layer(place / "meta-oe", "openembedded-layer", series="dunfell")
     assert "meta-edgeimg is for scarthgap wrynose" in clashes(edgeimg)["series"]
+    for name, of in {"meta-oe": "openembedded-layer", "meta-acme": "acme"}.items():
+        layer(place / name, of, series="scarthgap")
+    core(place / "openembedded-core", series="scarthgap")
+    assert clashes(edgeimg) == {
+        "note series": "openembedded-core is scarthgap, and versions and operators of the product "
+        "were checked for wrynose"
+    }
     layer(place / "meta-acme", "acme", series="")
     assert "meta-acme does not say its series" in clashes(edgeimg)["note series"]
 

@@ -109,6 +109,6 @@ def said(folder: Path, lines: Sequence[str]) -> str:
     return (
         f'bblayers.conf, or `bitbake-layers add-layer {layer}`:\n  BBLAYERS += "{layer}"\n'
         f"local.conf, or the configuration of your distribution:\n{added}"
-        "Leave INIT_MANAGER out where your distribution has systemd: it changes it for all images.\n"
+        "Leave INIT_MANAGER out where your distribution has systemd: it changes all its images.\n"
         f"For kas and bitbake-setup see {shown(folder / ADDING)}."
     )
