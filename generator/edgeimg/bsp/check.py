@@ -108,7 +108,7 @@ def _series(reading: Reading, yocto: YoctoPlan) -> Iterator[Finding]:
             hint=f"Set yocto.series: {next(iter(set(core) & set(yocto.all_series)))}.",
         )
     for layer in reading.layers:
-        if layer.series is None and layer.collections and not _ours(layer):
+        if layer.series is None and layer.collections and not is_ours(layer):
             yield Finding(
                 kind="series",
                 stops=False,
@@ -159,7 +159,7 @@ def _collections(reading: Reading) -> Iterator[Finding]:
                 text=f"{name} is the name of {where}",
                 hint="Keep one.",
             )
-        if name == COLLECTION and not _ours(layers[0]):
+        if name == COLLECTION and not is_ours(layers[0]):
             yield Finding(
                 kind="collection",
                 stops=True,
@@ -168,7 +168,7 @@ def _collections(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def _ours(layer: Layer) -> bool:
+def is_ours(layer: Layer) -> bool:
     """Whether the layer is one that edgeimg has emitted, which is to be emitted anew."""
     return COLLECTION in layer.names and layer.path.name == LAYER
 
