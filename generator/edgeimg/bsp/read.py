@@ -174,7 +174,8 @@ def _ask(request: dict[str, Any], build: Path | None, local_conf: str, answers: 
                 input=text,
                 timeout=seconds,
                 check=False,
-                on_line=answers.take,
+                # What local_conf says wrong is at a line of it, not of a folder that is gone.
+                on_line=lambda line: answers.take(line.replace(f"{Path(scratch).resolve()}/", "")),
             )
         except InternalError:
             return f"took longer than {seconds:g} seconds"

@@ -193,6 +193,12 @@ def test_a_distribution_without_systemd(edgeimg, place) -> None:  # type: ignore
         }
 
 
+def test_a_kas_file_whose_local_conf_is_none(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    (place / "kas.yml").write_text(KAS.format(distro="nodistro", line="this is none"))
+    found = clashes(edgeimg, "kas.yml")
+    assert "at conf/local.conf:1: unparsed line: 'this is none'" in found["unreadable"]
+
+
 def test_a_distribution_without_glibc(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     distro = place / "meta-acme/conf/distro"
     distro.mkdir()
