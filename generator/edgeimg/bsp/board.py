@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeimg.bsp.check import is_ours
 from edgeimg.bsp.draft import FLASH, HEAD, Draft, board_name, one_line, quoted
 from edgeimg.bsp.origin import Origin
 from edgeimg.bsp.reading import Kernel, Layer, Machine, Reading, Recipe
@@ -193,9 +194,12 @@ def _bootloader(made: Draft, machine: Machine) -> None:
 
 
 def _needed(machine: Machine, reading: Reading, *, chosen: bool) -> list[Layer]:
-    """The layers of this machine's build: those that it is read from, and what they need."""
+    """The layers of this machine's build: those that it is read from, and what they need.
+
+    Without one that edgeimg has emitted into it, which comes anew with each product.
+    """
     if chosen:
-        return list(reading.layers)
+        return [one for one in reading.layers if not is_ours(one)]
     order: list[Layer] = []
 
     def take(layer: Layer) -> None:

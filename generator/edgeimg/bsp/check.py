@@ -66,6 +66,7 @@ def check(plan: Plan, reading: Reading, missing: Sequence[str], project: Path) -
     found += _depends(reading, plan.yocto)
     found += _collections(reading)
     found += _machine(reading, plan.yocto)
+    found += _distro(reading, plan)
     found += _recipes(reading, ours)
     found += _preferred(reading, plan.yocto.machine, ours)
     found += _masks(reading, ours, project / LAYER)
@@ -98,8 +99,16 @@ def _series(reading: Reading, yocto: YoctoPlan) -> Iterator[Finding]:
             f"{' '.join(yocto.all_series)}",
             hint="Take a series that both have.",
         )
+    elif core and yocto.series not in core:
+        yield Finding(
+            kind="series",
+            stops=False,
+            text=f"openembedded-core is {' '.join(core)}, and versions and operators of the "
+            f"product were checked for {yocto.series}",
+            hint=f"Set yocto.series: {next(iter(set(core) & set(yocto.all_series)))}.",
+        )
     for layer in reading.layers:
-        if layer.series is None and layer.collections and not _ours(layer):
+        if layer.series is None and layer.collections and not is_ours(layer):
             yield Finding(
                 kind="series",
                 stops=False,
@@ -150,7 +159,7 @@ def _collections(reading: Reading) -> Iterator[Finding]:
                 text=f"{name} is the name of {where}",
                 hint="Keep one.",
             )
-        if name == COLLECTION and not _ours(layers[0]):
+        if name == COLLECTION and not is_ours(layers[0]):
             yield Finding(
                 kind="collection",
                 stops=True,
@@ -159,7 +168,7 @@ def _collections(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def _ours(layer: Layer) -> bool:
+def is_ours(layer: Layer) -> bool:
     """Whether the layer is one that edgeimg has emitted, which is to be emitted anew."""
     return COLLECTION in layer.names and layer.path.name == LAYER
 
@@ -183,15 +192,43 @@ def _machine(reading: Reading, yocto: YoctoPlan) -> Iterator[Finding]:
             others = ", ".join(shown(path) for path in one.paths[1:])
             text = f"{one.name} is read from {shown(one.paths[0])}, not from {others}"
             yield Finding(kind="machine", stops=False, text=text)
-    features = reading.values.get("DISTRO_FEATURES")
-    if features is not None and reading.core and "systemd" not in features.split():
+
+
+def _distro(reading: Reading, plan: Plan) -> Iterator[Finding]:
+    """An init system or a C library that the image cannot do with."""
+    if not reading.core:
+        return
+    distro = f"DISTRO {reading.values.get('DISTRO', '')}"
+    if _without_systemd(reading.added):
+        yield Finding(
+            kind="distro",
+            stops=True,
+            text=f"{distro} stays without systemd, which meta-edgeimg needs, whatever local.conf "
+            f"says: INIT_MANAGER is {reading.added.get('INIT_MANAGER')}",
+            hint="Take one with systemd. `bitbake-getvar INIT_MANAGER` and `bitbake-getvar "
+            "DISTRO_FEATURES` name the lines.",
+        )
+    elif _without_systemd(reading.values):
         yield Finding(
             kind="distro",
             stops=False,
-            text=f"DISTRO {reading.values.get('DISTRO', '')} is without systemd, which "
-            "meta-edgeimg needs",
-            hint='Set INIT_MANAGER = "systemd", as ADDING.md says.',
+            text=f"{distro} is without systemd, which meta-edgeimg needs",
+            hint='INIT_MANAGER = "systemd", as ADDING.md says, changes that in all its images.',
         )
+    libc = reading.values.get("TCLIBC", "glibc")
+    if libc != "glibc" and plan.runtime.wheel is not None:
+        yield Finding(
+            kind="C library",
+            stops=True,
+            text=f"{distro} has {libc} (TCLIBC), and the wheel of {plan.runtime.name} "
+            f"{plan.runtime.version} is built for glibc",
+            hint="Take a distribution with glibc.",
+        )
+
+
+def _without_systemd(values: Mapping[str, str]) -> bool:
+    features = values.get("DISTRO_FEATURES")
+    return features is not None and "systemd" not in features.split()
 
 
 def _priorities(reading: Reading) -> dict[str, int]:
@@ -265,6 +302,7 @@ def _masks(reading: Reading, ours: Mapping[str, tuple[str, str]], layer: Path) -
 def _appends(reading: Reading, ours: Mapping[str, tuple[str, str]]) -> Iterator[Finding]:
     files = {_file(one.name, one.version) for one in reading.recipes if one.masked is None}
     of_ours = {_file(name, version): name for name, (version, _) in ours.items()}
+    warns = reading.values.get("BB_DANGLINGAPPENDS_WARNONLY", "").lower() in ("1", "yes", "true")
     for append in _theirs(reading, reading.appends):
         changed = next((name for file, name in of_ours.items() if _fits(append, file)), None)
         if changed is not None:
@@ -273,7 +311,7 @@ def _appends(reading: Reading, ours: Mapping[str, tuple[str, str]]) -> Iterator[
         elif reading.core and not any(_fits(append, file) for file in files):
             yield Finding(
                 kind="append",
-                stops=True,
+                stops=not warns,  # BitBake has that until 2.8
                 text=f"{shown(append.path)} appends to a recipe that is in no layer",
                 hint="Add the layer that has the recipe, or mask the append.",
             )

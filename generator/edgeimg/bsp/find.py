@@ -34,6 +34,7 @@ class Bsp:
         own: those of them that the user named; None: all but oe-core.
         chosen: somebody has said which layers are in the build.
         build: a build folder.
+        local_conf: what the user's file writes into local.conf.
         missing: what was named and is not here, one line each.
         notes: what the user should know.
         beside: layers that lie beside them and are not taken.
@@ -44,6 +45,7 @@ class Bsp:
     own: tuple[Path, ...] | None = None
     chosen: bool = False
     build: Path | None = None
+    local_conf: str = ""
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     beside: tuple[Path, ...] = ()
@@ -57,6 +59,7 @@ class _Places:
     direct: list[Path] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     beside: list[Path] = field(default_factory=list)
+    local_conf: str = ""
     chosen: bool = False
 
 
@@ -105,6 +108,7 @@ def find(
         layers=layers,
         own=tuple(one for one in layers if one in places.layers and not is_core(one)),
         chosen=places.chosen,
+        local_conf=places.local_conf,
         missing=tuple(places.missing),
         notes=notes,
         beside=tuple(one for one in dict.fromkeys(_beside(beside)) if one not in layers),
@@ -159,6 +163,7 @@ def _take(path: Path, places: _Places) -> None:
         else:
             places.missing.append(f"{shown(layer)}, which has no conf/layer.conf")
     places.missing += named.missing
+    places.local_conf += named.local_conf
     places.beside += [folder.parent for folder in named.folders]
 
 

@@ -29,11 +29,13 @@ class Named:
         layers: folders that it says are layers; empty when it does not say which.
         folders: checkouts in which the layers are to be found.
         missing: what it names and is not checked out, one line each.
+        local_conf: what it writes into local.conf.
     """
 
     layers: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()
+    local_conf: str = ""
 
 
 def read_kas(path: Path) -> Named:
@@ -58,7 +60,20 @@ def read_kas(path: Path) -> Named:
         for layer in layers or ["."]:
             if (layers or {}).get(layer) not in ("disabled", "excluded", 0, False, "0", "n", "no"):
                 named.append((folder / layer).resolve())
-    return Named(layers=tuple(named), folders=tuple(folders), missing=tuple(missing))
+    return Named(
+        layers=tuple(named),
+        folders=tuple(folders),
+        missing=tuple(missing),
+        local_conf=_kas_local_conf(whole),
+    )
+
+
+def _kas_local_conf(whole: dict[str, Any]) -> str:
+    """As kas writes it."""
+    headers = sorted((whole.get("local_conf_header") or {}).items())
+    lines = [text for _, text in headers if text]
+    lines += [f'{key.upper()} ??= "{whole[key]}"' for key in ("machine", "distro") if key in whole]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _kas_dump(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,20 @@ MEMORY_MIB = 2048
 DEATHS = 5
 # What is asked of a machine.
 WORDS = (
+    "BB_DANGLINGAPPENDS_WARNONLY",
     "DEFAULTTUNE",
     "DISTRO",
     "DISTRO_FEATURES",
     "EFI_PROVIDER",
     "IMAGE_FSTYPES",
+    "INIT_MANAGER",
     "KERNEL_IMAGETYPE",
     "MACHINE_FEATURES",
     "PREFERRED_PROVIDER_u-boot",
     "PREFERRED_PROVIDER_virtual/bootloader",
     "PREFERRED_PROVIDER_virtual/kernel",
     "SERIAL_CONSOLES",
+    "TCLIBC",
     "TUNE_ARCH",
     "TUNE_CCARGS",
     "TUNE_FEATURES",
@@ -84,10 +87,12 @@ def read(
     *,
     build: Path | None = None,
     local: bool = False,
+    local_conf: str = "",
     machines: Sequence[str] | None = None,
     own: Sequence[Path] | None = None,
     hints: Sequence[str] = (),
     preferred: bool = False,
+    added: Mapping[str, str] | None = None,
     apart: bool = False,
     report: Report | None = None,
 ) -> Reading:
@@ -98,10 +103,12 @@ def read(
         layers: in the order of BBLAYERS; None: those of the build folder's bblayers.conf.
         build: a build folder, with conf/.
         local: whether its conf/local.conf counts.
+        local_conf: what stands for that file where there is no build folder.
         machines: names; None: all of the layers `own`.
         own: None: all layers but oe-core.
         hints: recipes that are looked at for each machine.
         preferred: tell each machine's PREFERRED_VERSION and PREFERRED_PROVIDER.
+        added: variables; what the configuration would say if local.conf set them.
         apart: read each layer's layer.conf by itself, and no machine.
 
     Raises:
@@ -110,19 +117,20 @@ def read(
     request: dict[str, Any] = {
         "bitbake": str(bitbake),
         "layers": None if layers is None else [str(one) for one in layers],
-        "local": local,
+        "local": local or bool(local_conf),
         "own": None if own is None else [str(one) for one in own],
         "machines": None if machines is None else list(machines),
         "recipes": list(hints),
         "words": WORDS,
         "preferred": preferred,
+        "added": dict(added or {}),
         "seconds": SECONDS,
         "memory_mib": MEMORY_MIB,
         "apart": apart,
     }
     answers = _Answers(report)
     for _ in range(DEATHS):
-        ended = _ask(request, build, answers)
+        ended = _ask(request, build, local_conf, answers)
         if answers.ended:
             return answers.reading()
         at = answers.begun
@@ -147,13 +155,16 @@ def _hint(bitbake: Path) -> str:
     return f"It was BitBake in {shown(bitbake)}; --bitbake names another."
 
 
-def _ask(request: dict[str, Any], build: Path | None, answers: _Answers) -> str:
+def _ask(request: dict[str, Any], build: Path | None, local_conf: str, answers: _Answers) -> str:
     """Runs the reader once; what ended it."""
     env = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     env |= {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     seconds = PATIENCE
     answers.begun, answers.ended = None, False
     with tempfile.TemporaryDirectory(prefix="edgeimg-bsp-") as scratch:
+        if local_conf:
+            (Path(scratch) / "conf").mkdir()
+            (Path(scratch) / "conf/local.conf").write_text(local_conf, "utf-8")
         text = json.dumps({**request, "build": str((build or Path(scratch)).resolve())})
         try:
             done = run(
@@ -163,7 +174,8 @@ def _ask(request: dict[str, Any], build: Path | None, answers: _Answers) -> str:
                 input=text,
                 timeout=seconds,
                 check=False,
-                on_line=answers.take,
+                # What local_conf says wrong is at a line of it, not of a folder that is gone.
+                on_line=lambda line: answers.take(line.replace(f"{Path(scratch).resolve()}/", "")),
             )
         except InternalError:
             return f"took longer than {seconds:g} seconds"
@@ -223,6 +235,7 @@ class _Answers:
             recipes=tuple(_recipe(one) for one in stack.get("recipes", ())),
             appends=tuple(_recipe(one) for one in stack.get("appends", ())),
             values=_known(stack.get("values", {})),
+            added=_known(stack.get("added") or {}),
             preferred=dict(stack.get("preferred", {})),
             masks=tuple(stack.get("masks", ())),
         )

@@ -107,6 +107,7 @@ class Reading:
         core: whether oe-core is among the layers.
         found: names of all machines, and where their files lie.
         values, preferred, masks: of the configuration without a machine.
+        added: values of it, had local.conf the variables that were asked about.
     """
 
     layers: tuple[Layer, ...]
@@ -117,5 +118,6 @@ class Reading:
     recipes: tuple[Recipe, ...] = ()
     appends: tuple[Recipe, ...] = ()
     values: dict[str, str] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
     preferred: dict[str, str] = field(default_factory=dict)
     masks: tuple[str, ...] = ()

@@ -178,6 +178,7 @@ def check(
     from edgeimg.bsp.check import check as clashes
     from edgeimg.bsp.find import find
     from edgeimg.bsp.read import read
+    from edgeimg.builders.yocto.layer_only import of_all_products
     from edgeimg.cli.plan import resolved
 
     chosen = options.selection(file, board, model, "yocto", settings)
@@ -190,8 +191,10 @@ def check(
             found.layers,
             build=found.build,
             local=found.build is not None,
+            local_conf=found.local_conf,
             machines=[plan.yocto.machine],
             preferred=True,
+            added=of_all_products(plan.yocto),
             report=drawer.report,
         )
     findings = clashes(plan, reading, found.missing, chosen.project)

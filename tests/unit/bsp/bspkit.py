@@ -15,8 +15,10 @@ PN = "${@bb.parse.vars_from_file(d.getVar('FILE', False), d)[0]}"
 PV = "${@bb.parse.vars_from_file(d.getVar('FILE', False), d)[1] or '1.0'}"
 DISTRO ??= "nodistro"
 DISTRO_FEATURES ??= "systemd"
+DISTRO_FEATURES:append = "${@' systemd' if d.getVar('INIT_MANAGER') == 'systemd' else ''}"
 include conf/local.conf
 include conf/machine/${MACHINE}.conf
+include conf/distro/${DISTRO}.conf
 """
 TUNE = """
 DEFAULTTUNE ?= "cortexa53"

@@ -74,6 +74,13 @@ def test_series_that_do_not_match(edgeimg, place) -> None:  # type: ignore[no-un
     core(place / "openembedded-core", series="dunfell")
     layer(place / "meta-oe", "openembedded-layer", series="dunfell")
     assert "meta-edgeimg is for scarthgap wrynose" in clashes(edgeimg)["series"]
+    for name, of in {"meta-oe": "openembedded-layer", "meta-acme": "acme"}.items():
+        layer(place / name, of, series="scarthgap")
+    core(place / "openembedded-core", series="scarthgap")
+    assert clashes(edgeimg) == {
+        "note series": "openembedded-core is scarthgap, and versions and operators of the product "
+        "were checked for wrynose"
+    }
     layer(place / "meta-acme", "acme", series="")
     assert "meta-acme does not say its series" in clashes(edgeimg)["note series"]
 
@@ -122,6 +129,10 @@ def test_appends(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     found = clashes(edgeimg)
     assert "gone_1.%.bbappend appends to a recipe that is in no layer" in found["append"]
     assert found["note append"].endswith("edge-infer_%.bbappend changes our edge-infer")
+    (place / "kas.yml").write_text(
+        KAS.format(distro="nodistro", line='BB_DANGLINGAPPENDS_WARNONLY = "true"')
+    )
+    assert "append" not in clashes(edgeimg, "kas.yml")
 
 
 def test_a_build_folder_with_its_local_conf(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
@@ -143,6 +154,60 @@ def test_a_build_folder_with_its_local_conf(edgeimg, place) -> None:  # type: ig
     found = clashes(edgeimg, "build")
     assert "acme is the name of meta-acme and meta-acme2" in found["collection"]
     assert "acme-one is read from meta-acme/conf" in found["note machine"]
+
+
+KAS = """header: {{version: 14}}
+machine: acme-one
+distro: {distro}
+repos:
+  openembedded-core: {{path: openembedded-core, layers: {{meta: }}}}
+  bsp: {{path: ., layers: {{meta-acme: , meta-oe: }}}}
+local_conf_header:
+  vendor: |
+    {line}
+"""
+
+
+def test_a_distribution_without_systemd(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    distro = place / "meta-acme/conf/distro"
+    distro.mkdir()
+    (distro / "open.conf").write_text('INIT_MANAGER ?= "sysvinit"\nDISTRO_FEATURES = "acl"\n')
+    # TI's Arago still names a part that oe-core has no more; BitBake reads on.
+    (distro / "closed.conf").write_text(
+        'INIT_MANAGER = "sysvinit"\nDISTRO_FEATURES = "acl ${DISTRO_FEATURES_GONE}"\n'
+    )
+    kas = place / "kas.yml"
+    kas.write_text(KAS.format(distro="open", line=""))
+    found = clashes(edgeimg, "kas.yml")
+    assert list(found) == ["note distro"]
+    assert "DISTRO open is without systemd" in found["note distro"]
+    kas.write_text(KAS.format(distro="open", line='INIT_MANAGER = "systemd"'))
+    assert clashes(edgeimg, "kas.yml") == {}
+    # Read after local.conf, it has the last word.
+    for line in ("", 'INIT_MANAGER = "systemd"'):
+        kas.write_text(KAS.format(distro="closed", line=line))
+        found = clashes(edgeimg, "kas.yml")
+        assert found == {
+            "distro": "DISTRO closed stays without systemd, which meta-edgeimg needs, whatever "
+            "local.conf says: INIT_MANAGER is sysvinit"
+        }
+
+
+def test_a_kas_file_whose_local_conf_is_none(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    (place / "kas.yml").write_text(KAS.format(distro="nodistro", line="this is none"))
+    found = clashes(edgeimg, "kas.yml")
+    assert "at conf/local.conf:1: unparsed line: 'this is none'" in found["unreadable"]
+
+
+def test_a_distribution_without_glibc(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    distro = place / "meta-acme/conf/distro"
+    distro.mkdir()
+    (distro / "small.conf").write_text('TCLIBC = "musl"\n')
+    (place / "kas.yml").write_text(KAS.format(distro="small", line=""))
+    assert clashes(edgeimg, "kas.yml") == {
+        "C library": "DISTRO small has musl (TCLIBC), and the wheel of litert 2.1.6 is built for "
+        "glibc"
+    }
 
 
 def test_another_machine(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
@@ -188,6 +253,10 @@ def test_the_layer_alone(edgeimg, place, lock) -> None:  # type: ignore[no-untyp
     text = (made.parent / "ADDING.md").read_text()
     fragment = (made / "conf/fragments/product.conf").read_text()
     assert all(line in text and line in fragment for line in said["local.conf"])
+    # Of these lines one changes the vendor's distribution, and it says so.
+    assert "INIT_MANAGER makes systemd of another init system" in text
+    again = edgeimg("generate", "--layer-only", "--project", "ours").stdout
+    assert "Leave INIT_MANAGER out where your distribution has systemd" in again
     # What an emitted layer of ours says of itself is no clash with what comes.
     assert clashes(edgeimg, "meta-acme", "meta-oe", "ours/meta-edgeimg") == {}
 

@@ -49,12 +49,17 @@ def test_a_build_folder(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     conf.mkdir(parents=True)
     (conf / "bblayers.conf").write_text(
         'BBPATH = "${TOPDIR}"\nBASE := "${TOPDIR}/.."\n'
-        'BBLAYERS ?= "${BASE}/openembedded-core/meta \\\n  ${BASE}/vendor/meta-acme/ \\\n"\n'
+        'BBLAYERS ?= "${BASE}/openembedded-core/meta \\\n  ${BASE}/vendor/meta-acme/ \\\n'
+        '  ${BASE}/meta-edgeimg"\n'
     )
+    layer(place / "meta-edgeimg", "edgeimg")
     # The build's own machine is not that of every board.
     (conf / "local.conf").write_text('MACHINE = "other"\n')
     answer = edgeimg("bsp", "import", "build", "--output", "json")
     assert machines(answer) == ["acme-one"]
+    # A product brings a layer of ours itself, and two would be of one name.
+    text = (place / "boards/acme-one.yaml").read_text()
+    assert "meta-acme" in text and "meta-edgeimg" not in text
     (conf / "bblayers.conf").write_text("this is no configuration\n")
     answer = edgeimg("bsp", "import", "build")
     assert answer.status == 2

@@ -118,6 +118,7 @@ class Layers:
             stack["values"] = values(base, self.request["words"])
             stack["preferred"] = preferred(base)
             stack["masks"] = (base.getVar("BBMASK") or "").split()
+            stack["added"], _ = self.bitbake.timed(lambda: self._added(d, base, core))
         self.say(stack={**stack, "recipes": recipes, "appends": appends})
         layers = list(self.owners.values())
         machines = Machines(self.bitbake, self.request, _layer_of(core), layers, recipes, d)
@@ -150,6 +151,19 @@ class Layers:
         else:
             self.bitbake.without_core(base, self.request)
         return base
+
+    def _added(self, d: Any, base: Any, core: str) -> dict[str, Any]:
+        """What `base` would say if local.conf set the asked variables.
+
+        As local.conf does, they come before a distribution, which may keep or overwrite them.
+        """
+        wanted = self.request["added"]
+        if all(base.getVar(name) == value for name, value in wanted.items()):
+            return values(base, self.request["words"])
+        trial = self.bitbake.copy(d)
+        for name, value in wanted.items():
+            trial.setVar(name, value)
+        return values(self._base(trial, core), self.request["words"])
 
     def _files(self, d: Any) -> tuple[list[Any], list[Any]]:
         """Every recipe and append of BBFILES that BBMASK leaves, and those it does not."""

@@ -167,6 +167,9 @@ def values(d: Any, words: list[str]) -> dict[str, Any]:
         except Exception as error:
             found[word] = {"problem": cause(error)}
             continue
+        if word == "DISTRO_FEATURES" and value is not None:
+            # Distributions name variables that their oe-core has no more; BitBake reads on.
+            value = " ".join(one for one in value.split() if "${" not in one)
         if value is not None and "${" not in str(value):
             found[word] = {"value": str(value)[:LONGEST].strip()}
         elif value is not None:

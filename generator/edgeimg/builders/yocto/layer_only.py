@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeimg.builders.yocto.render import KAS_FORMAT, LAYER, image_name, render
+from edgeimg.builders.yocto.render import BASE, KAS_FORMAT, LAYER, image_name, render
 from edgeimg.errors import UserError
 from edgeimg.manifest.load import shown
 from edgeimg.plan.plan import Plan, YoctoPlan
@@ -51,6 +51,16 @@ def render_layer(plan: Plan, inputs: Inputs) -> Tree:
         text = render_template("yocto", "meta-edgeimg/conf/fragments/layer-only.conf", context)
         tree.add(FRAGMENT, Text(content=text))
     return tree
+
+
+def of_all_products(yocto: YoctoPlan) -> dict[str, str]:
+    """What of these lines is the same for all products: variables that a distribution may set."""
+    return {
+        name: str(value)
+        for section in BASE
+        for name, value in yocto.conf.get(section, {}).items()
+        if name not in yocto.release.conf
+    }
 
 
 def lines_to_add(plan: Plan, yocto: YoctoPlan) -> list[str]:
@@ -99,5 +109,6 @@ def said(folder: Path, lines: Sequence[str]) -> str:
     return (
         f'bblayers.conf, or `bitbake-layers add-layer {layer}`:\n  BBLAYERS += "{layer}"\n'
         f"local.conf, or the configuration of your distribution:\n{added}"
+        "Leave INIT_MANAGER out where your distribution has systemd: it changes all its images.\n"
         f"For kas and bitbake-setup see {shown(folder / ADDING)}."
     )
