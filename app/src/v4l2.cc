@@ -26,6 +26,8 @@ namespace {
 // One for the model, the newest, one that is filled, and one to spare.
 constexpr uint32_t kBuffers = 4;
 
+constexpr const char* kUnplugged = "unplugged";
+
 std::string Reason(int error) {
   switch (error) {
     case ENOENT:
@@ -89,7 +91,7 @@ class V4l2Camera : public CaptureDevice {
     v4l2_buffer buffer = NewBuffer(0);
     if (Try(VIDIOC_DQBUF, &buffer) != 0) {
       if (errno == EAGAIN) return std::nullopt;
-      Fail(errno == ENODEV ? "unplugged" : std::strerror(errno));
+      Fail(errno == ENODEV ? kUnplugged : std::strerror(errno));
     }
     const Mapping& mapping = mappings_.at(buffer.index);
     Filled filled;
@@ -129,6 +131,8 @@ class V4l2Camera : public CaptureDevice {
   // NOLINTNEXTLINE(google-runtime-int): ioctl's type
   void Control(unsigned long request, void* data, const char* what) const {
     if (Try(request, data) == 0) return;
+    // Whichever call comes first finds that it is gone.
+    if (errno == ENODEV) Fail(kUnplugged);
     Fail(errno == EBUSY ? Reason(EBUSY) : std::string(what) + ": " + std::strerror(errno));
   }
 

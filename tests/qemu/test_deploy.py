@@ -139,6 +139,8 @@ def device(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Device:
 
 @pytest.fixture
 def disk(device: Device, tmp_path: Path) -> Path:
+    """A card as it was flashed, whose host keys nobody knows."""
+    device.ssh.hosts.unlink(missing_ok=True)
     path = tmp_path / "disk.img"
     image = device.project / "build/images/digits.img"
     subprocess.run(["cp", "--sparse=always", image, path], check=True)
