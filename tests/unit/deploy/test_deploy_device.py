@@ -152,6 +152,8 @@ def _sent(box: Box, data: bytes, size: int) -> Iterator[subprocess.Popen[bytes]]
         assert process.stdin is not None
         process.stdin.write(data)
         process.stdin.flush()
+        if len(data) == size:
+            process.stdin.close()
         yield process
 
 
