@@ -1,7 +1,7 @@
 """Our recipes really built, packaged and checked; what came out answers rightly in QEMU.
 
-The header of ONNX Runtime is downloaded by BitBake, or lies in the folder that the environment
-variable DL_DIR names.
+The sources of minisign and the header of ONNX Runtime are downloaded by BitBake, or lie in the
+folder that the environment variable DL_DIR names.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from edgeimg.resources import data, data_root
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 test"
+SIGNER = "RWRP8Y3CU1z4qgV28kQ0pDnGttDM0ovb3u7vYNCWLwgGfH6AyADe/w81"
 MODELS = {"litert": "digits", "onnxruntime": "digits-onnx"}
 # The package of each, and its files.
 LIBRARIES = {
@@ -44,6 +45,7 @@ LIBRARIES = {
         {"usr/lib/libonnxruntime.so.1", "usr/lib/libonnxruntime.so.1.28.0"},
     ),
 }
+MINISIGN = "minisign_0.12.orig.tar.gz"
 HEADER = "onnxruntime_c_api-1.21.0.h"
 APP = {
     "etc/edgeimg/verify.conf",
@@ -55,6 +57,12 @@ APP = {
     "usr/lib/systemd/system/edge-infer@.service",
     "usr/lib/systemd/system/edgeimg-features.service",
     "usr/lib/systemd/system/multi-user.target.d/edgeimg.conf",
+}
+DEPLOY = {
+    "etc/edgeimg/deploy.conf",
+    "etc/edgeimg/keys",
+    "usr/lib/edgeimg/deploy",
+    "usr/lib/edgeimg/deployed",
 }
 # What of these packages is for systemd and an image's own settings, not for Debian's image.
 NOT_OVERLAID = ("etc/edgeimg", "usr/lib/edgeimg", "usr/lib/systemd")
@@ -91,20 +99,21 @@ def made(request: pytest.FixtureRequest, yocto: Checkouts, session_cache: Path) 
         board="qemu-arm64",
         models=[MODELS[runtime]],
         packages=["edge-model-golden"],
-        features={"ssh": {"authorized_keys": [KEY]}},
+        features={"deploy": {"keys": [SIGNER]}, "ssh": {"authorized_keys": [KEY]}},
         yocto={"series": yocto.series, "golden": True},
     )
     give_away(project.folder)
-    downloads(project, HEADER)
-    build = masked("masked", yocto, project)
     recipe = f"{runtime}-prebuilt"
-    if runtime == "onnxruntime" and not (WORK / "downloads" / HEADER).exists():
-        fetched = build.run("bitbake", "-c", "fetch", recipe, network=True)
-        if fetched.returncode:
-            pytest.skip(f"{HEADER} is not in DL_DIR and cannot be downloaded")
-    done = build.run(
-        "bitbake", "packagegroup-edgeimg", recipe, "edge-model-golden", "edge-ssh-keys"
-    )
+    sources = {"minisign": MINISIGN, **({recipe: HEADER} if runtime == "onnxruntime" else {})}
+    downloads(project, *sources.values())
+    build = masked("masked", yocto, project)
+    for name, file in sources.items():
+        if not (WORK / "downloads" / file).exists():
+            fetched = build.run("bitbake", "-c", "fetch", name, network=True)
+            if fetched.returncode:
+                pytest.skip(f"{file} is not in DL_DIR and cannot be downloaded")
+    ours = ("edge-model-golden", "edge-ssh-keys", "edge-deploy")
+    done = build.run("bitbake", "packagegroup-edgeimg", recipe, *ours)
     return Made(project=project, build=build, status=done.returncode, said=done.stdout)
 
 
@@ -119,6 +128,8 @@ def test_packages_hold_what_they_should(made: Made, tmp_path: Path) -> None:
     assert made.unpack("edge-infer", tmp_path / "app") == APP
     assert made.unpack(library, tmp_path / "runtime") == files
     assert made.unpack("edge-ssh-keys", tmp_path / "keys") == {"root/.ssh/authorized_keys"}
+    assert made.unpack("edge-deploy", tmp_path / "deploy") == DEPLOY
+    assert made.unpack("minisign", tmp_path / "minisign") == {"usr/bin/minisign"}
     samples = {f"usr/share/edge-infer/{model.name}/samples/{n:02}.pgm" for n in range(16)}
     files = made.unpack("edge-model", tmp_path / "model")
     assert samples | {f"etc/edge-infer/{model.name}.json"} < files

@@ -45,11 +45,15 @@ def plan_features(
     planned = []
     for name, entry in sorted(entries.items()):
         feature = entry.value
-        for other in feature.conflicts:
+        own: tuple[str, ...] = getattr(getattr(feature, builder), "conflicts", ())
+        for other in (*feature.conflicts, *own):
             if other in entries:
                 place = source.place(("features", name, ""))
+                where = f" with {builder}" if other in own else ""
                 errors.append(
-                    UserError(f"features: {name} and {other} exclude each other", place=place)
+                    UserError(
+                        f"features: {name} and {other} exclude each other{where}", place=place
+                    )
                 )
         options = _Options(product.features.get(name, {}), feature, source)
         errors += options.errors
@@ -72,7 +76,7 @@ def plan_features(
                 ports=feature.ports,
                 packages=(*feature.debian.packages, *options.packages),
                 config={**feature.buildroot.config, **options.config},
-                recipe=feature.yocto.recipe,
+                recipe=next(iter(feature.yocto.recipes), None),
             )
         )
     if errors:
