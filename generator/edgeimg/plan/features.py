@@ -50,11 +50,9 @@ def plan_features(
             if other in entries:
                 place = source.place(("features", name, ""))
                 where = f" with {builder}" if other in own else ""
-                errors.append(
-                    UserError(
-                        f"features: {name} and {other} exclude each other{where}", place=place
-                    )
-                )
+                message = f"features: {name} and {other} exclude each other{where}"
+                hint = "Leave out one of them."
+                errors.append(UserError(message, place=place, hint=hint))
         options = _Options(product.features.get(name, {}), feature, source)
         errors += options.errors
         if why := getattr(getattr(feature, builder), "unsupported", None):
