@@ -88,6 +88,8 @@ def arguments(
         words += ["-device", f"virtserialport,chardev=edgeimg-verify,name={port}"]
     if ssh_port is not None:
         forward = f"hostfwd=tcp:127.0.0.1:{ssh_port}-:22"
+        # Not the ROM to boot over the network by, which a package of its own (ipxe-qemu) has.
+        words += ["-global", "pci-device.romfile="]
         words += ["-netdev", f"user,id=edgeimg-net,{forward}"]
         words += ["-device", f"{qemu.network},netdev=edgeimg-net"]
     _check_firmware(words)

@@ -43,6 +43,7 @@ def test_the_whole_line(qemu: FakeQemu) -> None:
         *("-device", "virtio-serial-pci,id=edgeimg-serial"),
         *("-chardev", f"file,id=edgeimg-verify,path={folder}/a,,b.tar"),
         *("-device", "virtserialport,chardev=edgeimg-verify,name=edgeimg.verify"),
+        *("-global", "pci-device.romfile="),
         *("-netdev", "user,id=edgeimg-net,hostfwd=tcp:127.0.0.1:2222-:22"),
         *("-device", "virtio-net-pci,netdev=edgeimg-net"),
     ]
