@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import socket
 import subprocess
@@ -123,6 +124,7 @@ def made(request: pytest.FixtureRequest, yocto: Checkouts, session_cache: Path, 
     project = emit(
         folder,
         session_cache,
+        name="digits",
         board="qemu-arm64",
         models=[MODELS[runtime]],
         packages=["edge-model-golden"],
@@ -251,11 +253,12 @@ def running(standin: StandIn) -> Iterator[Guest]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
+    ours, theirs = pty.openpty()  # the console wants a terminal
     process = subprocess.Popen(
         [*standin.words, "run", "--ssh-port", str(port)],
         cwd=standin.folder,
         env=environment(),
-        stdin=subprocess.PIPE,
+        stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -266,6 +269,8 @@ def running(standin: StandIn) -> Iterator[Guest]:
     finally:
         process.terminate()
         process.communicate()
+        os.close(ours)
+        os.close(theirs)
 
 
 def run_json(words: Sequence[str | Path], folder: Path) -> dict[str, Any]:

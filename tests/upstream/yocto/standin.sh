@@ -9,8 +9,8 @@ root=$folder/root
 rm -rf "$folder"
 mkdir -p "$folder"
 mmdebstrap --quiet --mode=root --variant=extract --architectures=arm64 \
-	--include=base-files,base-passwd,bash,busybox-static,coreutils,dash,dbus,dropbear-bin \
-	--include=findutils,gawk,grep,kmod,libc-bin,libjpeg62-turbo,libpng16-16t64,libsodium23 \
+	--include=base-files,base-passwd,bash,bsdutils,busybox-static,coreutils,dash,dbus \
+	--include=dropbear-bin,findutils,gawk,grep,kmod,libc-bin,libjpeg62-turbo,libpng16-16t64,libsodium23 \
 	--include=libstdc++6,linux-image-cloud-arm64 \
 	--include=login,mount,passwd,procps,sed,systemd,systemd-sysv,tar,udev,util-linux \
 	trixie "$root" >&2
@@ -23,6 +23,7 @@ for name in passwd group; do
 	cp "$root/usr/share/base-passwd/$name.master" "$root/etc/$name"
 done
 ln -s gawk "$root/usr/bin/awk"
+echo /bin/bash >"$root/etc/shells"
 : >"$root/etc/machine-id"
 echo '/dev/root / auto defaults 1 1' >"$root/etc/fstab"
 mkdir -p "$root/etc/systemd/system"
