@@ -19,11 +19,11 @@ packages = $(shell for word in $(1); do sed -n "s/.*{package: \([^,]*\),.*for:.*
 DEMO_PACKAGES := $(call packages,debian arm64 qemu-arm64 venv)
 TEST_PACKAGES := $(call packages,debian arm64 qemu-arm64 venv test)
 ALL_PACKAGES := $(call packages,debian $(foreach arch,arm64 arm riscv64 x86_64,$(arch) qemu-$(arch)) venv test)
-# For the checkouts that are given. The last four stand for what BitBake would build first.
+# For the checkouts that are given. The last five stand for what BitBake would build first.
 UPSTREAM_PACKAGES := $(call packages,venv test \
 	$(if $(BUILDROOT),buildroot arm64 arm riscv64 x86_64 qemu-arm64 qemu-x86_64) \
 	$(if $(OE_CORE),yocto debian arm64 qemu-arm64)) \
-	$(if $(OE_CORE),dpkg-dev pseudo quilt rpm)
+	$(if $(OE_CORE),dpkg-dev pkg-config pseudo quilt rpm)
 
 .PHONY: app-test help demo test test-all test-upstream lint docs bench record setup-demo setup-test setup-all venv clean
 

@@ -19,6 +19,7 @@ from edgeimg.manifest.base import (
     Word,
     YoctoConf,
 )
+from edgeimg.manifest.product import Builder
 
 
 class AcceleratorDelegate(Manifest):
@@ -132,7 +133,7 @@ class Accelerator(Manifest):
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that a person must have accepted."
     )
-    unsupported: dict[Literal["debian", "buildroot", "yocto"], Text] = Field(
+    unsupported: dict[Builder, Text] = Field(
         default_factory=dict, description="By builder that does not serve it: why, and what does."
     )
     buildroot: AcceleratorBuildroot | None = Field(default=None, description="Absent: not served.")

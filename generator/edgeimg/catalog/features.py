@@ -105,8 +105,14 @@ class FeatureYocto(Manifest):
     packages: tuple[PackageName, ...] = ()
     image_features: tuple[Word, ...] = Field(default=(), description="IMAGE_FEATURES.")
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
-    recipe: Name | None = Field(
-        default=None, description="Our recipe that installs the texts of its `files` options."
+    recipes: tuple[Name, ...] = Field(
+        default=(), description="Ours. The first one installs its files, options and texts."
+    )
+    files: InsidePath | None = Field(
+        default=None, description="Folder below `debian-image/features` that the recipe installs."
+    )
+    conflicts: tuple[Name, ...] = Field(
+        default=(), description="Features that exclude it with this builder only."
     )
     only: dict[OptionName, Option] = Field(
         default_factory=dict, description="Options that cannot have another value here."

@@ -22,6 +22,7 @@ from edgeimg.manifest.base import (
     Word,
 )
 
+Builder = Literal["debian", "buildroot", "yocto"]
 Option = Line | int | bool | tuple[Line, ...]
 MIRROR_PATTERN = r"^(https?|file)://[^\s'\"\\$#]+$"
 MirrorUrl = Annotated[str, StringConstraints(pattern=MIRROR_PATTERN)]
@@ -223,7 +224,7 @@ class Product(Manifest):
     accept_licenses: tuple[Text, ...] = Field(
         default=(), description="Licences that you have read and accept, by name."
     )
-    builder: Literal["debian", "buildroot", "yocto"] | None = Field(
+    builder: Builder | None = Field(
         default=None, description="The build system; default: the board's."
     )
     threads: int = Field(default=1, ge=1, le=64, description="Threads for inference.")

@@ -45,12 +45,14 @@ def plan_features(
     planned = []
     for name, entry in sorted(entries.items()):
         feature = entry.value
-        for other in feature.conflicts:
+        own: tuple[str, ...] = getattr(getattr(feature, builder), "conflicts", ())
+        for other in (*feature.conflicts, *own):
             if other in entries:
                 place = source.place(("features", name, ""))
-                errors.append(
-                    UserError(f"features: {name} and {other} exclude each other", place=place)
-                )
+                where = f" with {builder}" if other in own else ""
+                message = f"features: {name} and {other} exclude each other{where}"
+                hint = "Leave out one of them."
+                errors.append(UserError(message, place=place, hint=hint))
         options = _Options(product.features.get(name, {}), feature, source)
         errors += options.errors
         if why := getattr(getattr(feature, builder), "unsupported", None):
@@ -72,7 +74,7 @@ def plan_features(
                 ports=feature.ports,
                 packages=(*feature.debian.packages, *options.packages),
                 config={**feature.buildroot.config, **options.config},
-                recipe=feature.yocto.recipe,
+                recipe=next(iter(feature.yocto.recipes), None),
             )
         )
     if errors:

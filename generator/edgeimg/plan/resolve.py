@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from edgeimg.catalog.architectures import Architecture, Architectures
 from edgeimg.catalog.builders import BuildrootRelease, DebianDistribution, YoctoCatalog
@@ -14,7 +14,7 @@ from edgeimg.catalog.search import Catalog, Entry, Shadow, same_name
 from edgeimg.errors import UserError, UserErrors, did_you_mean
 from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, Unsupported, YoctoBoard
 from edgeimg.manifest.load import Source, is_folder, load, shown, user_path
-from edgeimg.manifest.product import Product
+from edgeimg.manifest.product import Builder, Product
 from edgeimg.plan.accelerators import check_files
 from edgeimg.plan.app import check_code, check_git, find_app
 from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_buildroot
@@ -58,6 +58,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     architecture = _collect(errors, lambda: _architecture(catalog, entry)) if entry else None
     models = plan_models(product, source, catalog, cache_dir, errors)
     builder = product.builder or (board.default_builder if board else "debian")
+    errors += _unread(source, builder)
     features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
     app = find_app(product, base, source, errors)
@@ -185,6 +186,19 @@ def catalog_folders(product: Product, source: Source) -> list[tuple[str, Path]]:
     return [
         (place, user_path(base, folder, place))
         for place, folder in zip(places, product.catalogs, strict=True)
+    ]
+
+
+def _unread(source: Source, builder: str) -> list[UserError]:
+    """What the command line sets of another builder's section. A file may have them all."""
+    return [
+        UserError(
+            f"the builder is {builder}, which does not read it",
+            place=place,
+            hint=f"Leave it out, or add `--builder {where[0]}`.",
+        )
+        for where, place in source.given.items()
+        if where and where[0] != builder and where[0] in get_args(Builder)
     ]
 
 

@@ -92,7 +92,7 @@ def plan_yocto(
     of_product = set(needed).difference(catalog.layers, serves.layers)
     wanted = (*catalog.layers, *serves.layers, *needed)  # in the order of the files in kas/
     repositories, collections = _repositories(chosen, catalog, series, wanted)
-    features_own = (one.yocto.recipe for one in features)
+    features_own = (name for one in features for name in one.yocto.recipes)
     recipes = [
         *RECIPES,
         runtime.yocto.recipe,

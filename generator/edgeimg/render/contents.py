@@ -81,14 +81,19 @@ def add_configuration(tree: Tree, plan: Plan, root: str) -> None:
 def add_features(tree: Tree, plan: Plan, root: str) -> None:
     """The features' files, their options, and the texts they are given."""
     for feature in plan.features:
-        if feature.folder is not None:
-            what = f"feature {feature.name}"
-            tree.copy_folder(feature.folder, root, what=what, replace=True)
-        if feature.options:
-            path = f"{root}/etc/edgeimg/{feature.name}.conf"
-            tree.add(path, Text(content=_configuration(plan, feature)), replace=True)
-        for name, content in sorted(feature.texts.items()):
-            tree.add(f"{root}/etc/edgeimg/{name}", Text(content=content), replace=True)
+        add_feature(tree, plan, feature, root)
+
+
+def add_feature(tree: Tree, plan: Plan, feature: PlannedFeature, root: str) -> None:
+    """Those of one feature."""
+    if feature.folder is not None:
+        what = f"feature {feature.name}"
+        tree.copy_folder(feature.folder, root, what=what, replace=True)
+    if feature.options:
+        path = f"{root}/etc/edgeimg/{feature.name}.conf"
+        tree.add(path, Text(content=_configuration(plan, feature)), replace=True)
+    for name, content in sorted(feature.texts.items()):
+        tree.add(f"{root}/etc/edgeimg/{name}", Text(content=content), replace=True)
 
 
 def _configuration(plan: Plan, feature: PlannedFeature) -> str:

@@ -185,8 +185,6 @@ def test_deploy_key_says_what_to_write(edgeimg: Edgeimg, folder: Path) -> None:
     (folder / "edgeimg.yaml").write_text(PRODUCT + features.replace(public, "../new.key"))
     done = edgeimg("check")
     assert "features.deploy.keys" in done.stderr
-    (folder / "edgeimg.yaml").write_text(PRODUCT + features + "builder: yocto\n")
-    assert "features: deploy with yocto: meta-openembedded has no" in edgeimg("check").stderr
 
 
 def test_what_a_device_says_reaches_no_terminal_as_it_is(

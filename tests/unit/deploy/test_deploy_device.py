@@ -103,7 +103,7 @@ def test_one_deploy_at_a_time(box: Box) -> None:
     with box.start("put", str(len(bundle)), KEY.sign(bundle, "x")) as first:
         until((box.folder / "data/deploy/incoming").exists)
         for words in (("put", "100", "x"), ("rollback",)):
-            assert box.call(*words).last == "refused another deploy is under way"
+            assert box.call(*words).last == "refused another deploy is under way: wait for its end"
         assert box.call("state").status == 0
         assert b"deployed" in first.communicate(bundle, timeout=60)[0]
 
@@ -152,6 +152,8 @@ def _sent(box: Box, data: bytes, size: int) -> Iterator[subprocess.Popen[bytes]]
         assert process.stdin is not None
         process.stdin.write(data)
         process.stdin.flush()
+        if len(data) == size:
+            process.stdin.close()
         yield process
 
 

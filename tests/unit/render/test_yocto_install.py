@@ -17,6 +17,7 @@ from tests.unit.render.bitbake_stub.kit import Parsed, Project, Recipe, build_fo
 
 from edgeimg.resources import data
 
+SIGNER = "RWRP8Y3CU1z4qgV28kQ0pDnGttDM0ovb3u7vYNCWLwgGfH6AyADe/w81"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 test"
 NAMES = ("${@os.system('touch ran')}", "$(touch ran)", " a ", "b \"'\\", "-n", "*", "ü 🙂")
 
@@ -50,7 +51,11 @@ def _project(folder: Path, cache: Path, series: str, model: str) -> Project:
         board="qemu-arm64",
         models=[model],
         overlay="overlay",
-        features={"network": {}, "ssh": {"authorized_keys": [KEY]}},
+        features={
+            "network": {},
+            "ssh": {"authorized_keys": [KEY]},
+            "deploy": {"keys": [SIGNER], "trial_seconds": 20},
+        },
         yocto={"series": series, "golden": True},
     )
 
@@ -163,6 +168,22 @@ def test_keys_are_for_root_alone(emitted: tuple[Project, Parsed]) -> None:
     recipe = emitted[1].recipes["edge-ssh-keys"]
     assert _installed(recipe) == {"/root/.ssh/authorized_keys": 0o600}
     assert stat.S_IMODE((Path(recipe.values["D"]) / "root/.ssh").stat().st_mode) == 0o700
+
+
+def test_what_takes_a_deploy_is_installed_with_the_products_keys(
+    emitted: tuple[Project, Parsed],
+) -> None:
+    recipe = emitted[1].recipes["edge-deploy"]
+    assert _installed(recipe) == {
+        "/etc/edgeimg/deploy.conf": 0o644,
+        "/etc/edgeimg/keys": 0o644,
+        "/usr/lib/edgeimg/deploy": 0o755,
+        "/usr/lib/edgeimg/deployed": 0o644,
+    }
+    into = Path(recipe.values["D"])
+    assert (into / "etc/edgeimg/keys").read_text() == f"{SIGNER}\n"
+    assert "TRIAL_SECONDS=20\n" in (into / "etc/edgeimg/deploy.conf").read_text()
+    assert recipe.words("RDEPENDS") == ["edge-infer", "minisign"]
 
 
 def test_the_library_comes_out_of_the_wheel(emitted: tuple[Project, Parsed]) -> None:

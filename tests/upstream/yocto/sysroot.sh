@@ -19,7 +19,7 @@ fetch() { # OPTIONS...
 fetch update
 (cd "$work/debs" && fetch download gcc-"$gcc"-base libc6 libc6-dev libcrypt-dev libcrypt1 \
 	libgcc-"$gcc"-dev libgcc-s1 libjpeg62-turbo libjpeg62-turbo-dev libpng-dev libpng16-16 \
-	libstdc++-"$gcc"-dev libstdc++6 linux-libc-dev nlohmann-json3-dev zlib1g zlib1g-dev)
+	libsodium-dev libsodium23 libstdc++-"$gcc"-dev libstdc++6 linux-libc-dev nlohmann-json3-dev zlib1g zlib1g-dev)
 for deb in "$work"/debs/*.deb; do
 	dpkg-deb -x "$deb" "$work/raw"
 done

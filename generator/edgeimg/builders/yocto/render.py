@@ -20,6 +20,7 @@ from edgeimg.render.contents import (
     SUPPORT,
     add_app,
     add_configuration,
+    add_feature,
     add_golden,
     add_models,
     header,
@@ -78,7 +79,7 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     context["app"] = app_license
     context["licenses_md5"] = licenses
     context["overlay"] = _add_overlay(tree, plan)
-    _add_texts(tree, plan)
+    _add_features(tree, plan)
     _add_goldens(tree, plan, inputs.goldens)
     for path, template in _rendered(plan, plan.yocto).items():
         tree.add(path, Text(content=render_template("yocto", template, context)))
@@ -218,15 +219,13 @@ def _summaries(yocto: YoctoPlan) -> dict[str, str]:
     return found
 
 
-def _add_texts(tree: Tree, plan: Plan) -> None:
-    """The features' texts, beside the recipe that installs them."""
+def _add_features(tree: Tree, plan: Plan) -> None:
+    """What the features bring, beside the recipe that installs it."""
     assert plan.yocto is not None
+    folders = {path.rpartition("/")[2]: path for path in plan.yocto.recipes}
     for feature in plan.features:
-        for path in plan.yocto.recipes:
-            if path.endswith(f"/{feature.recipe}"):
-                for name, content in sorted(feature.texts.items()):
-                    into = f"{LAYER}/{path}/{feature.recipe}/{name}"
-                    tree.add(into, Text(content=content))
+        if (recipe := feature.recipe) is not None:
+            add_feature(tree, plan, feature, f"{LAYER}/{folders[recipe]}/{recipe}/root")
 
 
 def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:

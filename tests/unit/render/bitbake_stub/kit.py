@@ -28,6 +28,7 @@ from edgeimg.plan.plan import Plan
 from edgeimg.plan.resolve import resolve
 from edgeimg.prepare.golden import make_goldens
 from edgeimg.prepare.inputs import Inputs
+from edgeimg.render.identity import identify
 from edgeimg.render.tree import Link, Tree
 from edgeimg.resources import data
 
@@ -150,7 +151,10 @@ def emit_file(file: Path, folder: Path, cache: Path) -> Project:
     plan = resolve(chosen.product, chosen.source, cache)
     assert plan.yocto is not None
     goldens = make_goldens(plan, Cache(cache)) if plan.yocto.golden else ()
-    _write(BUILDERS["yocto"].render(plan, Inputs(lock=fake_lock(plan), goldens=goldens)), folder)
+    builder = BUILDERS["yocto"]
+    tree = builder.render(plan, Inputs(lock=fake_lock(plan), goldens=goldens))
+    identify(tree, plan, builder.contents(plan))
+    _write(tree, folder)
     return Project(plan=plan, folder=folder.absolute())
 
 

@@ -14,7 +14,7 @@ PROVIDES += "\
     gettext-minimal-native gettext-native git-native gnu-config-native gzip-native kmod-native \
     ldconfig-native libtool-cross libtool-native lz4-native lzip-native m4-native makedevs-native \
     meson-native ninja-native openssl-native opkg-utils-native p7zip-native \
-    patch-replacement-native pkgconfig-native prelink-native pseudo-native python3-native \
+    patch-replacement-native pkgconf-native pkgconfig-native prelink-native pseudo-native python3-native \
     qemu-native qemuwrapper-cross quilt-native rpm-native shadow-native systemd-systemctl-native \
     texinfo-dummy-native unzip-native update-rc.d-native wget-native xz-native zip-native \
     zstd-native \

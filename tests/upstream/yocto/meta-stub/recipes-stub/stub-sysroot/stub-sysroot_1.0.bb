@@ -4,8 +4,8 @@ LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda
 INHIBIT_DEFAULT_DEPS = "1"
 DEPENDS = "stub-native"
 PROVIDES += "\
-    gcc-runtime glibc jpeg libgcc libjpeg-turbo libpng libxcrypt linux-libc-headers nlohmann-json zlib \
-    virtual/compilerlibs virtual/crypt virtual/gettext virtual/libc virtual/libc-locale \
+    gcc-runtime glibc jpeg libgcc libjpeg-turbo libpng libsodium libxcrypt linux-libc-headers nlohmann-json \
+    zlib virtual/compilerlibs virtual/crypt virtual/gettext virtual/libc virtual/libc-locale \
     virtual/libiconv virtual/libintl virtual/${TARGET_PREFIX}compilerlibs \
 "
 

@@ -8,4 +8,5 @@ inherit core-image features_check
 REQUIRED_DISTRO_FEATURES = "systemd"
 
 IMAGE_INSTALL = "packagegroup-core-boot packagegroup-edgeimg ${CORE_IMAGE_EXTRA_INSTALL}"
+IMAGE_FEATURES += "allow-root-login ssh-server-dropbear"
 IMAGE_LINGUAS = ""

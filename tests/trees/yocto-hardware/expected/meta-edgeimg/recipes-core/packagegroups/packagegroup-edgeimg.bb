@@ -8,6 +8,8 @@ PACKAGE_ARCH = "${MACHINE_ARCH}"
 inherit packagegroup
 
 RDEPENDS:${PN} = "\
+    edge-deploy \
     edge-infer \
     edge-model \
+    edge-ssh-keys \
 "
