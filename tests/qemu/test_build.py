@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import pytest
 from tests.qemu.conftest import Built, environment, run_edgeimg, write_product
+
+from edgeimg.catalog.runtimes import Runtime
+from edgeimg.manifest.load import load
+from edgeimg.resources import data
 
 pytestmark = pytest.mark.qemu
 
@@ -85,6 +90,16 @@ def test_the_app_is_compiled_once_for_all_products(built: Built) -> None:
     # This folder is a copy: the first one was compiled elsewhere.
     assert _cache_hits() - hits >= 25
     assert _sums(built.project) == before
+
+
+# The wheel's file name says 2.27 of arm64.
+def test_the_wheels_library_wants_the_c_library_that_the_catalogue_says(built: Built) -> None:
+    library = built.project / "build/base/usr/lib/libLiteRt.so"
+    said = subprocess.check_output(["readelf", "--version-info", library], text=True)
+    wanted = {tuple(map(int, one.split("."))) for one in re.findall(r"\bGLIBC_([\d.]+)", said)}
+    runtime = load(data("catalog") / "runtimes/litert.yaml", Runtime)
+    wheel = runtime.releases[0].wheels["arm64"]
+    assert tuple(map(int, str(wheel.glibc).split("."))) == max(wanted)
 
 
 def _cache_hits() -> int:
