@@ -188,7 +188,10 @@ class Model(Manifest):
     license: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.+() \-]+$")] = Field(
         description="SPDX expression of the model's licence."
     )
-    file: InsidePath = Field(description="The model file, beside this manifest.")
+    file: InsidePath = Field(
+        description="The model file, beside this manifest. Of an ONNX file whose weights are in "
+        "others beside it, the image has one with all."
+    )
     sha256: Sha256 | None = Field(default=None, description="SHA-256 of the model file.")
     inputs: tuple[ModelInput, ...] = Field(
         default=(), description="Inputs with preprocessing; others are raw tensors."

@@ -11,6 +11,23 @@ class ModelError(UserError):
     """A model file that is broken, of another kind, or not readable here."""
 
 
+class SplitError(ModelError):
+    """An ONNX file whose weights are in other files.
+
+    Attributes:
+        files: their names, relative to its folder.
+    """
+
+    def __init__(self, files: tuple[str, ...], *, place: str = "") -> None:
+        super().__init__(
+            "the model's weights are in other files",
+            hint='Save it as one: python3 -c "import onnx; '
+            "onnx.save(onnx.load('FILE'), 'one.onnx')\".",
+            place=place,
+        )
+        self.files = files
+
+
 BROKEN_FILE: tuple[type[Exception], ...] = (
     ArithmeticError,
     AssertionError,

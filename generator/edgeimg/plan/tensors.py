@@ -53,7 +53,7 @@ def fixed(
             f"{called} has the shape {shape}, which holds nothing", "Export the model without it."
         )
     if tensor.type not in KNOWN_TYPES:
-        raise UnfitError(f"{called} holds {tensor.type}", _type_hint(tensor.type))
+        raise UnfitError(f"{called} holds {tensor.type}", _type_hint(tensor.type, what))
     if tensor_bytes(tensor.type, tensor.shape) > MAX_BYTES:
         raise UnfitError(
             f"{called} has the shape {shape}, which is more than 2 GiB",
@@ -84,7 +84,13 @@ def _shaped(tensor: TensorInfo, what: str, given: tuple[int, ...]) -> TensorInfo
     return replace(tensor, shape=given)
 
 
-def _type_hint(kind: str) -> str:
+def _type_hint(kind: str, what: str) -> str:
+    if kind == "string" and what == "input":
+        return "Export the part of the model that begins with numbers, and make these of the text."
+    if kind == "string":
+        return (
+            "Export the model without it; onnx.utils.extract_model leaves it out of an ONNX file."
+        )
     if kind in ("sequence", "map", "optional"):
         return "Export it as a tensor; skl2onnx does that with the option zipmap=False."
     return f"The app has code for {', '.join(KNOWN_TYPES)}; cast it in the model."
