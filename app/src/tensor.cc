@@ -92,10 +92,10 @@ void CheckTensors(std::string_view kind, const std::vector<TensorSpec>& configur
   }
 }
 
-bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* outputs) {
+bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* found) {
   bool untold = false;
-  for (size_t i = 0; i < std::min(configured.size(), outputs->size()); ++i) {
-    auto& shape = (*outputs)[i].shape;
+  for (size_t i = 0; i < std::min(configured.size(), found->size()); ++i) {
+    auto& shape = (*found)[i].shape;
     if (!shape.empty() || configured[i].shape.empty()) continue;
     shape = configured[i].shape;
     untold = true;

@@ -44,9 +44,10 @@ std::string Describe(const TensorSpec& spec);
 void CheckTensors(std::string_view kind, const std::vector<TensorSpec>& configured,
                   const std::vector<TensorSpec>& found);
 
-/// A TFLite file may leave an output's shape to the operator that makes it, and has none then:
-/// the configured one is taken, and to be held against what comes out. Returns whether one was.
-bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* outputs);
+/// A TFLite file may leave an output's shape to the operator that makes it, and an ONNX file any
+/// shape; it has none then, as a scalar: the configured one is taken, and to be held against what
+/// comes out. Returns whether one was.
+bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* found);
 
 /// IEEE 754 half precision, rounded to nearest even.
 uint16_t HalfFromDouble(double value);

@@ -70,8 +70,8 @@ def tflite_sum(*, open_rows: bool, ranked: bool = True) -> bytes:
     return bytes(builder.Output())
 
 
-def onnx_sum() -> bytes:
-    """The same as ONNX, with a named dimension for the rows."""
+def onnx_sum(*, shaped: bool = True) -> bytes:
+    """The same as ONNX, with a named dimension for the rows, or only the row's shape."""
     from onnx import TensorProto, helper
 
     def tensor(name: str, rows: int | str) -> Any:
@@ -86,6 +86,9 @@ def onnx_sum() -> bytes:
         [tensor("matrix", "rows"), tensor("row", 1)],
         [tensor("sum", "rows"), tensor("difference", "rows")],
     )
+    if not shaped:
+        for value in (graph.input[0], *graph.output):
+            value.type.tensor_type.ClearField("shape")
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return bytes(model.SerializeToString())
 
