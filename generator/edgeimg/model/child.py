@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgeimg.model.errors import BROKEN_HINT, ModelError, SplitError
+from edgeimg.model.errors import BROKEN_HINT, ModelError, SplitError, not_kept
 from edgeimg.model.info import ModelInfo
 
 # How the bytes of a file are read, and how its own runtime is made to accept them.
@@ -73,7 +73,11 @@ def _read(options: argparse.Namespace) -> dict[str, Any]:
 def _join(options: argparse.Namespace) -> dict[str, Any]:
     from edgeimg.model.onnx_reader import in_one_piece
 
-    options.join.write_bytes(in_one_piece(options.path))
+    data = in_one_piece(options.path)
+    try:
+        options.join.write_bytes(data)
+    except OSError as error:
+        raise not_kept(error) from error
     return {}
 
 

@@ -28,6 +28,14 @@ class SplitError(ModelError):
         self.files = files
 
 
+def not_kept(error: OSError) -> ModelError:
+    """A copy in one piece that cannot be written."""
+    return ModelError(
+        f"its weights are in other files, and a copy in one cannot be kept: {error.strerror}",
+        hint="Make room, or set EDGEIMG_CACHE to a folder elsewhere.",
+    )
+
+
 BROKEN_FILE: tuple[type[Exception], ...] = (
     ArithmeticError,
     AssertionError,

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from edgeimg.model.errors import ModelError, SplitError
+from edgeimg.model.errors import ModelError, SplitError, not_kept
 from edgeimg.model.info import ModelInfo
 from edgeimg.model.read import ask_child, identify, memory_for, read_model
 
@@ -62,11 +62,9 @@ def _in_one_piece(path: Path, names: tuple[str, ...], cache_dir: Path) -> Path:
                 made.replace(whole)
             seal.write_text(written)
     except OSError as error:
-        raise ModelError(
-            f"its weights are in other files, and a copy in one cannot be kept: {error.strerror}",
-            hint="Make room, or set EDGEIMG_CACHE to a folder elsewhere.",
-            place=str(path),
-        ) from error
+        told = not_kept(error)
+        told.place = str(path)
+        raise told from error
     os.utime(whole.parent)  # it was used, for `Cache.prune`
     return whole
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -107,6 +108,25 @@ def test_a_cache_without_room_is_told(tmp_path: Path) -> None:
     (tmp_path / "cache").write_bytes(b"")
     with pytest.raises(ModelError, match="a copy in one cannot be kept: Not a directory"):
         read_whole(split(tmp_path), cache_dir=tmp_path / "cache")
+
+
+def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
+    path = split(tmp_path)
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from edgeimg.model.whole import read_whole\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"  # as write() says it of a full disk
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))\n"
+        "read_whole(Path(sys.argv[1]), cache_dir=Path(sys.argv[2]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path, tmp_path / "cache"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "a copy in one cannot be kept: File too large" in done.stderr
 
 
 def test_functions_of_the_file_are_what_they_are_made_of(tmp_path: Path) -> None:

@@ -89,3 +89,17 @@ def test_a_module_that_the_kernel_has_not_is_the_build_s_one_line(tmp_path: Path
     assert done.returncode != 0
     assert ERROR.match(done.stderr)  # else make's own words stand beside it
     assert "the kernel has no 'none-such'" in done.stderr
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_full_disk_is_no_broken_package(tmp_path: Path, full: bool) -> None:
+    """dpkg-deb fails when its output has no room, and the package was called unreadable."""
+    limit = "ulimit -f 1; trap '' XFSZ; " if full else ""
+    body = f"{limit}step=base; . '{SCRIPTS}/common.sh'; die 'cannot read pool/x'"
+    done = subprocess.run(
+        ["sh", "-c", body], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    said = "cannot write build/: File too large" if full else "cannot read pool/x"
+    assert done.stderr == f"edgeimg: base: {said}\n"
+    assert list((tmp_path / "build/tmp").iterdir()) == [tmp_path / "build/tmp/base"]
