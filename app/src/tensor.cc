@@ -103,6 +103,18 @@ bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpe
   return untold;
 }
 
+bool TakeResized(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& configured,
+                 std::vector<TensorSpec>* outputs) {
+  const bool open = std::any_of(inputs.begin(), inputs.end(), [](const TensorSpec& spec) {
+    return std::find(spec.shape.begin(), spec.shape.end(), -1) != spec.shape.end();
+  });
+  if (!open) return false;
+  for (size_t i = 0; i < std::min(configured.size(), outputs->size()); ++i) {
+    (*outputs)[i].shape = configured[i].shape;
+  }
+  return true;
+}
+
 uint16_t HalfFromDouble(double value) {
   const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   if (std::isnan(value)) return sign | 0x7e00;

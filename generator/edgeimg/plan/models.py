@@ -160,11 +160,12 @@ class _Checker:
         entry: ModelInput | ModelOutput | None,
         *,
         batch: bool,
+        resized: bool = False,
     ) -> TensorInfo:
         """The tensor with all sizes; as the file has it where that does not go."""
         given = entry.shape if entry is not None else None
         try:
-            return fixed(tensor, what, given, batch=batch)
+            return fixed(tensor, what, given, batch=batch, resized=resized)
         except UnfitError as error:
             location = (f"{what}s", index, "shape") if error.given else ("file",)
             self.fail(location, error.message, error.hint)
@@ -203,9 +204,10 @@ class _Checker:
             for tensor, one in zip(info.inputs, inputs, strict=True)
         )
         planned = []
+        resized = any(-1 in tensor.shape for tensor in info.inputs)
         for tensor in info.outputs:
             index, entry = described.get(tensor.name, (0, None))
-            tensor = self._fixed(tensor, "output", index, entry, batch=batch)
+            tensor = self._fixed(tensor, "output", index, entry, batch=batch, resized=resized)
             labels: tuple[str, ...] = ()
             if entry is not None and entry.labels:
                 labels = self._labels(entry.labels, index, tensor)

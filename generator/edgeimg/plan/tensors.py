@@ -29,7 +29,12 @@ class UnfitError(ValueError):
 
 
 def fixed(
-    tensor: TensorInfo, what: str, given: tuple[int, ...] | None, *, batch: bool
+    tensor: TensorInfo,
+    what: str,
+    given: tuple[int, ...] | None,
+    *,
+    batch: bool,
+    resized: bool = False,
 ) -> TensorInfo:
     """The tensor with the manifest's sizes, or else a batch of one, if that may be open.
 
@@ -37,12 +42,14 @@ def fixed(
         what: `input` or `output`.
         given: the manifest's `shape`.
         batch: whether an open first size is the batch.
+        resized: of an output, whether an input's size is open: what the file says of it may be
+            of another size of the input, as litert-torch writes it, and the manifest knows better.
 
     Raises:
         UnfitError: its sizes are open, none, too many, not those given, or its type is unknown.
     """
     if given is not None:
-        tensor = _shaped(tensor, what, given)
+        tensor = replace(tensor, shape=given) if resized else _shaped(tensor, what, given)
     called = f"{what} '{tensor.name[:60]}'"
     shape = written(tensor.shape)
     closed = tensor.shape[1:] if batch and tensor.shape[:1] < (0,) else tensor.shape
