@@ -103,16 +103,15 @@ bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpe
   return untold;
 }
 
-bool TakeResized(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& configured,
+void TakeResized(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& configured,
                  std::vector<TensorSpec>* outputs) {
   const bool open = std::any_of(inputs.begin(), inputs.end(), [](const TensorSpec& spec) {
     return std::find(spec.shape.begin(), spec.shape.end(), -1) != spec.shape.end();
   });
-  if (!open) return false;
+  if (!open) return;
   for (size_t i = 0; i < std::min(configured.size(), outputs->size()); ++i) {
     (*outputs)[i].shape = configured[i].shape;
   }
-  return true;
 }
 
 uint16_t HalfFromDouble(double value) {

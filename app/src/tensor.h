@@ -49,10 +49,10 @@ void CheckTensors(std::string_view kind, const std::vector<TensorSpec>& configur
 /// comes out. Returns whether one was.
 bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* found);
 
-/// Where the model leaves a size of an input open, what its file says of the outputs may be of
+/// Where the model leaves a size of an input open, what a TFLite file says of the outputs may be of
 /// another size than the configured one (litert-torch writes that of its example): their configured
-/// shapes are taken, and to be held against what comes out. Returns whether they were.
-bool TakeResized(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& configured,
+/// shapes are taken, and to be held against what comes out.
+void TakeResized(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& configured,
                  std::vector<TensorSpec>* outputs);
 
 /// IEEE 754 half precision, rounded to nearest even.

@@ -176,7 +176,6 @@ class OrtModelAdapter final : public Model {
     // Of a tensor without a shape ONNX Runtime says what it says of a scalar.
     TakeUntold(load.inputs, &inputs_.specs);
     TakeUntold(load.outputs, &outputs_.specs);
-    TakeResized(inputs_.specs, load.outputs, &outputs_.specs);  // Run sees what comes out
     CheckTensors("input", load.inputs, inputs_.specs);
     CheckTensors("output", load.outputs, outputs_.specs);
     inputs_.Allocate(load.inputs);

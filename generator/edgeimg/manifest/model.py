@@ -101,8 +101,8 @@ class ModelOutput(Manifest):
     name: str = Field(description="The tensor's name in the model file.")
     shape: Shape | None = Field(
         default=None,
-        description="Its sizes, where the file leaves them or an input's open; they must be those "
-        "that come out, which `edgeimg model run` says.",
+        description="Its sizes, where the file leaves them open, of TFLite also where it leaves an "
+        "input's; they must be those that come out, which `edgeimg model run` says.",
     )
     softmax: bool = Field(default=False, description="Apply softmax to the values.")
     top_k: int = Field(

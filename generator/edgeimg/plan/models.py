@@ -204,10 +204,11 @@ class _Checker:
             for tensor, one in zip(info.inputs, inputs, strict=True)
         )
         planned = []
-        resized = any(-1 in tensor.shape for tensor in info.inputs)
         for tensor in info.outputs:
             index, entry = described.get(tensor.name, (0, None))
-            tensor = self._fixed(tensor, "output", index, entry, batch=batch, resized=resized)
+            tensor = self._fixed(
+                tensor, "output", index, entry, batch=batch, resized=info.resizes_outputs
+            )
             labels: tuple[str, ...] = ()
             if entry is not None and entry.labels:
                 labels = self._labels(entry.labels, index, tensor)

@@ -42,8 +42,8 @@ def fixed(
         what: `input` or `output`.
         given: the manifest's `shape`.
         batch: whether an open first size is the batch.
-        resized: of an output, whether an input's size is open: what the file says of it may be
-            of another size of the input, as litert-torch writes it, and the manifest knows better.
+        resized: of an output, whether what the file says of it may be of another size of an open
+            input, as litert-torch writes it: the manifest knows better.
 
     Raises:
         UnfitError: its sizes are open, none, too many, not those given, or its type is unknown.
@@ -85,7 +85,7 @@ def _shaped(tensor: TensorInfo, what: str, given: tuple[int, ...]) -> TensorInfo
     if not fits:
         raise UnfitError(
             f"{written(given)} does not go with the file's {written(tensor.shape)}",
-            "Only sizes that are open there (?) can be chosen.",
+            "Only sizes that are open there (?) can be chosen; export the model with these open.",
             given=True,
         )
     return replace(tensor, shape=given)
