@@ -92,15 +92,26 @@ void CheckTensors(std::string_view kind, const std::vector<TensorSpec>& configur
   }
 }
 
-bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* outputs) {
+bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* found) {
   bool untold = false;
-  for (size_t i = 0; i < std::min(configured.size(), outputs->size()); ++i) {
-    auto& shape = (*outputs)[i].shape;
+  for (size_t i = 0; i < std::min(configured.size(), found->size()); ++i) {
+    auto& shape = (*found)[i].shape;
     if (!shape.empty() || configured[i].shape.empty()) continue;
     shape = configured[i].shape;
     untold = true;
   }
   return untold;
+}
+
+void TakeResized(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& configured,
+                 std::vector<TensorSpec>* outputs) {
+  const bool open = std::any_of(inputs.begin(), inputs.end(), [](const TensorSpec& spec) {
+    return std::find(spec.shape.begin(), spec.shape.end(), -1) != spec.shape.end();
+  });
+  if (!open) return;
+  for (size_t i = 0; i < std::min(configured.size(), outputs->size()); ++i) {
+    (*outputs)[i].shape = configured[i].shape;
+  }
 }
 
 uint16_t HalfFromDouble(double value) {

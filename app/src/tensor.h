@@ -44,9 +44,16 @@ std::string Describe(const TensorSpec& spec);
 void CheckTensors(std::string_view kind, const std::vector<TensorSpec>& configured,
                   const std::vector<TensorSpec>& found);
 
-/// A TFLite file may leave an output's shape to the operator that makes it, and has none then:
-/// the configured one is taken, and to be held against what comes out. Returns whether one was.
-bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* outputs);
+/// A TFLite file may leave an output's shape to the operator that makes it, and an ONNX file any
+/// shape; it has none then, as a scalar: the configured one is taken, and to be held against what
+/// comes out. Returns whether one was.
+bool TakeUntold(const std::vector<TensorSpec>& configured, std::vector<TensorSpec>* found);
+
+/// Where the model leaves a size of an input open, what a TFLite file says of the outputs may be of
+/// another size than the configured one (litert-torch writes that of its example): their configured
+/// shapes are taken, and to be held against what comes out.
+void TakeResized(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& configured,
+                 std::vector<TensorSpec>* outputs);
 
 /// IEEE 754 half precision, rounded to nearest even.
 uint16_t HalfFromDouble(double value);

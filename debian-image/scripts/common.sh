@@ -15,6 +15,9 @@ mkdir "$tmp"
 echo "edgeimg: step $step"
 
 die() {
+	# To a tool a full disk is a file that it cannot read, or a program that failed.
+	why=$({ head -c 1048576 /dev/zero >build/tmp/try; } 2>&1) || set -- "cannot write build/: ${why##*: }"
+	rm -f build/tmp/try
 	echo "edgeimg: $step: $*" >&2
 	exit 1
 }

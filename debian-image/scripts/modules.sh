@@ -16,7 +16,7 @@ add() { # NAME PARENT
 	pattern=$(printf '%s' "$name" | sed 's/_/[_-]/g')
 	if grep -q "/$pattern\.ko\$" build/linux/modules/modules.builtin; then return; fi
 	path=$(find build/linux/modules -name "$pattern.ko*" | sort | head -n 1)
-	[ -n "$path" ] || { echo "edgeimg: the kernel has no module '$1'" >&2; exit 1; }
+	[ -n "$path" ] || { echo "edgeimg: modules: the kernel has no '$1', which the board's \`modules\` or a feature's name" >&2; exit 1; }
 	case $path in
 	*.xz) xz -dc "$path" ;;
 	*.zst) zstd -qdc "$path" ;;

@@ -8,10 +8,11 @@ COLUMNS = 4
 ROWS = 3
 
 
-def tflite_sum(*, open_rows: bool, ranked: bool = True) -> bytes:
+def tflite_sum(*, open_rows: bool, ranked: bool = True, stale: bool = False) -> bytes:
     """Inputs `matrix` and `row`, outputs `sum` and `difference`; the signature names them the
     other way round. With `open_rows` the matrix has any number of rows; unless `ranked`, as
-    older converters wrote that: LiteRT's C API tells one row then."""
+    older converters wrote that: LiteRT's C API tells one row then. With `stale` the outputs have
+    the rows of an example, as litert-torch leaves them."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -36,8 +37,8 @@ def tflite_sum(*, open_rows: bool, ranked: bool = True) -> bytes:
     graph.tensors = [
         tensor("matrix", ROWS, open_rows),
         tensor("row", 1, False),
-        tensor("sum", ROWS, open_rows),
-        tensor("difference", ROWS, open_rows),
+        tensor("sum", ROWS, open_rows and not stale),
+        tensor("difference", ROWS, open_rows and not stale),
     ]
     graph.inputs, graph.outputs = [0, 1], [2, 3]
     options = schema.BuiltinOptions
@@ -70,8 +71,8 @@ def tflite_sum(*, open_rows: bool, ranked: bool = True) -> bytes:
     return bytes(builder.Output())
 
 
-def onnx_sum() -> bytes:
-    """The same as ONNX, with a named dimension for the rows."""
+def onnx_sum(*, shaped: bool = True) -> bytes:
+    """The same as ONNX, with a named dimension for the rows, or only the row's shape."""
     from onnx import TensorProto, helper
 
     def tensor(name: str, rows: int | str) -> Any:
@@ -86,6 +87,9 @@ def onnx_sum() -> bytes:
         [tensor("matrix", "rows"), tensor("row", 1)],
         [tensor("sum", "rows"), tensor("difference", "rows")],
     )
+    if not shaped:
+        for value in (graph.input[0], *graph.output):
+            value.type.tensor_type.ClearField("shape")
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return bytes(model.SerializeToString())
 

@@ -61,15 +61,21 @@ def test_reference_kernels_really_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["reference", "default"])
 @pytest.mark.parametrize(
-    ("rows", "ranked"),
-    [(None, True), (1, True), (5, True), (5, False)],
-    ids=["closed", "open-1", "open-5", "open-5-unranked"],
+    ("rows", "ranked", "stale"),
+    [
+        (None, True, False),
+        (1, True, False),
+        (5, True, False),
+        (5, False, False),
+        (5, True, True),
+    ],
+    ids=["closed", "open-1", "open-5", "open-5-unranked", "open-5-stale"],
 )
-def test_two_inputs(rows: int | None, ranked: bool, mode: str, tmp_path: Path) -> None:
+def test_two_inputs(rows: int | None, ranked: bool, stale: bool, mode: str, tmp_path: Path) -> None:
     """Two inputs of different sizes and two outputs, whose signature has another order than the
     graph; with and without a dimension that the model leaves open."""
     model = tmp_path / "sum.tflite"
-    model.write_bytes(tflite_sum(open_rows=rows is not None, ranked=ranked))
+    model.write_bytes(tflite_sum(open_rows=rows is not None, ranked=ranked, stale=stale))
     info = read_model(model)
     assert [each.shape[0] for each in info.inputs] == [3 if rows is None else -1, 1]
 
@@ -80,6 +86,9 @@ def test_two_inputs(rows: int | None, ranked: bool, mode: str, tmp_path: Path) -
         ]
 
     tensors = (closed(info.inputs), closed(info.outputs))
+    if stale:
+        assert [each.shape for each in tensors[1]] == [(3, 4), (3, 4)]
+        tensors = (tensors[0], [replace(each, shape=(5, 4)) for each in tensors[1]])
     random = np.random.default_rng(3)
     frames = [noise(tensors[0], random) for _ in range(FRAMES)]
     device = on_device(build("litert"), tmp_path, model, tensors, frames, mode)
@@ -111,18 +120,19 @@ def test_shapes_that_only_the_operator_knows(mode: str, tmp_path: Path) -> None:
         on_device(build("litert"), tmp_path / "six", model, six, frames, mode)
 
 
-def test_onnx_two_inputs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shaped", [True, False])
+def test_onnx_two_inputs(tmp_path: Path, shaped: bool) -> None:
+    """Of tensors without a shape ONNX Runtime says what it says of scalars."""
     build("litert")
     if not (BUILD / "onnxruntime/edge-infer").exists():
         pytest.skip("no onnxruntime_c_api.h here; images with ONNX models run this adapter")
     pytest.importorskip("onnx")
     model = tmp_path / "sum.onnx"
-    model.write_bytes(onnx_sum())
+    model.write_bytes(onnx_sum(shaped=shaped))
     info = read_model(model)
-    tensors = tuple(
-        [replace(each, shape=tuple(abs(size) for size in each.shape)) for each in side]
-        for side in (info.inputs, info.outputs)
-    )
+    row = info.inputs[1]
+    sides = [replace(row, name=one.name) for one in (*info.inputs, *info.outputs)]
+    tensors = (sides[:2], sides[2:])
     random = np.random.default_rng(4)
     frames = [noise(tensors[0], random) for _ in range(FRAMES)]
     folder = BUILD / "onnxruntime"

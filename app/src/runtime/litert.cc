@@ -50,6 +50,7 @@ class LiteRtModelAdapter final : public Model {
                      LiteRtGetSubgraphOutput, path);
     if (OpenOnes(load.inputs, inputs_.specs)) OpenOnes(load.outputs, outputs_.specs);
     const bool untold = TakeUntold(load.outputs, &outputs_.specs);
+    TakeResized(inputs_.specs, load.outputs, &outputs_.specs);
     CheckTensors("input", load.inputs, inputs_.specs);
     CheckTensors("output", load.outputs, outputs_.specs);
     Check(LiteRtCreateCompiledModel(environment_.get(), model_.get(), options_.get(),

@@ -173,6 +173,9 @@ class OrtModelAdapter final : public Model {
                     Api()->SessionGetInputTypeInfo, path);
     outputs_.Inspect(session_.get(), Api()->SessionGetOutputCount, Api()->SessionGetOutputName,
                      Api()->SessionGetOutputTypeInfo, path);
+    // Of a tensor without a shape ONNX Runtime says what it says of a scalar.
+    TakeUntold(load.inputs, &inputs_.specs);
+    TakeUntold(load.outputs, &outputs_.specs);
     CheckTensors("input", load.inputs, inputs_.specs);
     CheckTensors("output", load.outputs, outputs_.specs);
     inputs_.Allocate(load.inputs);

@@ -178,6 +178,7 @@ class TfLiteModelAdapter final : public Model {
         InspectAll(interpreter_.get(), TfLiteInterpreterGetOutputTensorCount,
                    TfLiteInterpreterGetOutputTensor, path);
     TakeUntold(load.outputs, &outputs);  // Invoke sees whether that comes out
+    TakeResized(inputs, load.outputs, &outputs);
     CheckTensors("output", load.outputs, outputs);
     outputs_ = load.outputs;
   }

@@ -84,7 +84,7 @@ def _catalog(file: Path | None) -> tuple[Catalog, dict[str, Fact]]:
 def _models(catalog: Catalog, names: Sequence[str]) -> dict[str, ModelInfo]:
     """What the models say of themselves, by name."""
     from edgeimg.cache import Cache
-    from edgeimg.model.read import read_model
+    from edgeimg.model.whole import read_whole
     from edgeimg.plan.models import plan_model
 
     cache = Cache().folder("models")
@@ -94,7 +94,7 @@ def _models(catalog: Catalog, names: Sequence[str]) -> dict[str, ModelInfo]:
             planned = plan_model(catalog.find("model", name, place="--model"), cache)
             key, info = planned.name, planned.info
         else:
-            key, info = name, read_model(Path(name), cache_dir=cache)
+            key, (_, info) = name, read_whole(Path(name), cache_dir=cache)
         if key in found:
             raise UserError(f"a second model '{key}'", place="--model", hint="Rename one.")
         found[key] = info

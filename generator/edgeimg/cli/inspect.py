@@ -34,11 +34,13 @@ def inspect(
 ) -> None:
     """Show a model's inputs, outputs, operators, MACs and memory."""
     from edgeimg.cache import Cache
-    from edgeimg.model.read import read_model
+    from edgeimg.model.whole import read_whole
 
-    info = read_model(file, cache_dir=Cache().folder("models"))
+    whole, info = read_whole(file, cache_dir=Cache().folder("models"))
     if output is Format.text:
         _print(file, info)
+        if whole != file:
+            print("Its weights are in other files: size and sha256 are those of all in one.")
     Drawer(output).result(info.to_json())
 
 

@@ -32,11 +32,11 @@ def coverage(
     from edgeimg.cache import Cache
     from edgeimg.catalog.operators import OperatorLists
     from edgeimg.catalog.search import Catalog
-    from edgeimg.model.read import read_model
+    from edgeimg.model.whole import read_whole
     from edgeimg.plan.coverage import coverage as cover
 
     lists = OperatorLists(Catalog())
-    info = read_model(file, cache_dir=Cache().folder("models"))
+    _, info = read_whole(file, cache_dir=Cache().folder("models"))
     found = {
         name: cover(info, lists, *key, accelerator)
         for name, key in _wanted(lists, runtime, info.format).items()

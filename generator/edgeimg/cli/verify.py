@@ -57,21 +57,23 @@ def check_bootable(plan: Plan, how: Way | None = None) -> None:
     """Before the build, which may take hours.
 
     Raises:
-        UserError: QEMU cannot boot what the builder makes, or not so.
+        UserError: QEMU cannot boot what the builder makes, or not so, or not on this machine.
     """
-    if plan.yocto is None:
-        return
-    if plan.yocto.kernel is None:
+    from edgeimg.guest.machine import check_machine
+
+    machine = plan.board.machine
+    if machine is None or (plan.yocto is not None and plan.yocto.kernel is None):
         raise UserError(
-            f"QEMU does not boot an image of yocto for {plan.board.name}",
+            f"QEMU does not boot an image of {plan.builder} for {plan.board.name}",
             hint="`edgeimg build` makes it; `edgeimg verify --target ssh://...` judges the device.",
         )
-    if how is Way.disk:
+    if plan.yocto is not None and how is Way.disk:
         raise UserError(
             "an image of yocto for QEMU is a root file system, without a boot chain",
             place="--boot disk",
             hint="Leave it out: the kernel is booted.",
         )
+    check_machine(machine, "kernel" if plan.yocto is not None or how is Way.kernel else "disk")
 
 
 def artefacts_of(image: Image) -> Artefacts:

@@ -96,6 +96,16 @@ def arguments(
     return words
 
 
+def check_machine(qemu: Qemu, how: Boot) -> None:
+    """That a boot can begin: what it needs beside the image.
+
+    Raises:
+        UserError: QEMU or its firmware is missing, or this QEMU is refused.
+    """
+    qemu_version(qemu)
+    _check_firmware(qemu.boot.disk if how == "disk" else qemu.boot.kernel)
+
+
 def qemu_version(qemu: Qemu) -> str:
     """The version of the board's QEMU, such as `7.2.22`.
 

@@ -64,7 +64,8 @@ def read_results(stream: bytes) -> GuestResults:
     if not stream:
         raise TruncatedError(
             "the guest sent no results",
-            hint="Has the image /usr/lib/edgeimg/verify, in QEMU a driver for virtio serial ports?",
+            hint="Has the image /usr/lib/edgeimg/verify, in QEMU a driver for virtio serial ports, "
+            "and is the board's `console` one that its kernel has?",
         )
     entries: dict[str, bytes] = {}
     for name, data in _entries(stream):

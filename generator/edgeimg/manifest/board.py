@@ -267,17 +267,20 @@ class YoctoBoard(Manifest):
 Refused = Annotated[Unsupported, Tag("refused")]
 
 
+OR_WHY_NOT = "Where it does not serve the board: `{unsupported: WHY}`."
+
+
 class BoardBuilders(Manifest):
     """Which builder serves the board, and with what."""
 
     debian: Annotated[Annotated[DebianBoard, Tag("served")] | Refused, Discriminator(_serves)] = (
-        Field(description="Debian packages.")
+        Field(description=f"Debian packages. {OR_WHY_NOT}")
     )
     buildroot: Annotated[
         Annotated[BuildrootBoard, Tag("served")] | Refused, Discriminator(_serves)
-    ] = Field(description="Buildroot.")
+    ] = Field(description=f"Buildroot. {OR_WHY_NOT}")
     yocto: Annotated[Annotated[YoctoBoard, Tag("served")] | Refused, Discriminator(_serves)] = (
-        Field(description="Yocto.")
+        Field(description=f"Yocto. {OR_WHY_NOT}")
     )
 
 

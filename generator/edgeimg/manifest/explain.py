@@ -41,7 +41,7 @@ def explain(source: Source, kind: type[Manifest], details: Sequence[Any]) -> lis
     for detail in details:
         location = _location(source.data, detail["loc"])
         if detail["type"] == "missing":
-            errors.append(_missing(source, location, detail))
+            errors.append(_missing(source, kind, location, detail))
         else:
             places.setdefault(location, []).append(detail)
     for location, found in places.items():
@@ -66,7 +66,7 @@ def _location(data: Any, path: Sequence[str | int]) -> Location:
     return tuple(location)
 
 
-def _missing(source: Source, location: Location, detail: Any) -> UserError:
+def _missing(source: Source, kind: type[Manifest], location: Location, detail: Any) -> UserError:
     key = detail["loc"][-1]
     where = _dotted((*location, key))
     line = _waiting(source, str(key))
@@ -76,7 +76,8 @@ def _missing(source: Source, location: Location, detail: Any) -> UserError:
             place=f"{source.place(()).split(':')[0]}:{line}",
             hint="Take the '#' before it away, and write a value.",
         )
-    return UserError(f"{where}: is missing", place=source.place(location), hint="It is required.")
+    hint = f"It is required. {_description(kind, (*location, key))}".rstrip()
+    return UserError(f"{where}: is missing", place=source.place(location), hint=hint)
 
 
 def _waiting(source: Source, key: str) -> int | None:

@@ -101,8 +101,8 @@ class ModelOutput(Manifest):
     name: str = Field(description="The tensor's name in the model file.")
     shape: Shape | None = Field(
         default=None,
-        description="Its sizes, where the file leaves them open; they must be those that come "
-        "out, which `edgeimg model run` says.",
+        description="Its sizes, where the file leaves them open, of TFLite also where it leaves an "
+        "input's; they must be those that come out, which `edgeimg model run` says.",
     )
     softmax: bool = Field(default=False, description="Apply softmax to the values.")
     top_k: int = Field(
@@ -188,7 +188,10 @@ class Model(Manifest):
     license: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.+() \-]+$")] = Field(
         description="SPDX expression of the model's licence."
     )
-    file: InsidePath = Field(description="The model file, beside this manifest.")
+    file: InsidePath = Field(
+        description="The model file, beside this manifest. Of an ONNX file whose weights are in "
+        "others beside it, the image has one with all."
+    )
     sha256: Sha256 | None = Field(default=None, description="SHA-256 of the model file.")
     inputs: tuple[ModelInput, ...] = Field(
         default=(), description="Inputs with preprocessing; others are raw tensors."

@@ -1,7 +1,9 @@
 """The process that opens a model file: `python -m edgeimg.model.child PATH ...`.
 
 It limits itself before it imports anything that parses, and prints one JSON object:
-`{"info": {...}}`, or `{"message": ..., "hint": ...}` for what is wrong with the file.
+`{"info": {...}}`, `{"files": [...]}` of a model whose weights are in others, or
+`{"message": ..., "hint": ...}` for what is wrong with the file. With `--join FILE` it only
+writes such a model in one piece.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgeimg.model.errors import BROKEN_HINT, ModelError
+from edgeimg.model.errors import BROKEN_HINT, ModelError, SplitError, not_kept
 from edgeimg.model.info import ModelInfo
 
 # How the bytes of a file are read, and how its own runtime is made to accept them.
@@ -34,14 +36,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--memory-mib", type=int, required=True)
     parser.add_argument("--seconds", type=int, required=True)
     parser.add_argument("--load", action="store_true")
+    parser.add_argument("--join", type=Path)
     options = parser.parse_args(arguments)
 
     limit(options.memory_mib, options.seconds)
     with keep_stdout() as answers:
         try:
-            read = reader_of(options.format, load=options.load)
-            info = read(options.path.read_bytes())
-            answer: dict[str, Any] = {"info": info.to_json()}
+            answer = _join(options) if options.join else _read(options)
+        except SplitError as split:
+            answer = {"files": split.files}
         except ModelError as error:
             answer = {"message": error.message, "hint": error.hint}
         except ImportError as error:
@@ -60,6 +63,22 @@ def main(arguments: list[str] | None = None) -> None:
             too_many = "the model has too many operators, inputs or outputs"
             text = json.dumps({"message": too_many, "hint": BROKEN_HINT})
         answers.write(text)
+
+
+def _read(options: argparse.Namespace) -> dict[str, Any]:
+    read = reader_of(options.format, load=options.load)
+    return {"info": read(options.path.read_bytes()).to_json()}
+
+
+def _join(options: argparse.Namespace) -> dict[str, Any]:
+    from edgeimg.model.onnx_reader import in_one_piece
+
+    data = in_one_piece(options.path)
+    try:
+        options.join.write_bytes(data)
+    except OSError as error:
+        raise not_kept(error) from error
+    return {}
 
 
 def limit(memory_mib: int, seconds: int) -> None:

@@ -11,6 +11,31 @@ class ModelError(UserError):
     """A model file that is broken, of another kind, or not readable here."""
 
 
+class SplitError(ModelError):
+    """An ONNX file whose weights are in other files.
+
+    Attributes:
+        files: their names, relative to its folder.
+    """
+
+    def __init__(self, files: tuple[str, ...], *, place: str = "") -> None:
+        super().__init__(
+            "the model's weights are in other files",
+            hint='Save it as one: python3 -c "import onnx; '
+            "onnx.save(onnx.load('FILE'), 'one.onnx')\".",
+            place=place,
+        )
+        self.files = files
+
+
+def not_kept(error: OSError) -> ModelError:
+    """A copy in one piece that cannot be written."""
+    return ModelError(
+        f"its weights are in other files, and a copy in one cannot be kept: {error.strerror}",
+        hint="Make room, or set EDGEIMG_CACHE to a folder elsewhere.",
+    )
+
+
 BROKEN_FILE: tuple[type[Exception], ...] = (
     ArithmeticError,
     AssertionError,

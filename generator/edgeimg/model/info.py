@@ -134,6 +134,15 @@ class ModelInfo:
         return tuple(sorted({use.name for use in self.operators if not use.fixed}))
 
     @property
+    def resizes_outputs(self) -> bool:
+        """Whether a size of an input is open, and the outputs' are then what comes out.
+
+        TFLite's interpreter works them out, whatever the file says of them; ONNX Runtime fills
+        no output of another shape than the file's.
+        """
+        return self.opset is None and any(-1 in tensor.shape for tensor in self.inputs)
+
+    @property
     def sparsity(self) -> float:
         """The share of parameters that are zero, 0 to 1."""
         return self.zero_parameters / self.parameters if self.parameters else 0.0

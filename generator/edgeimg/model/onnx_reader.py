@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edgeimg.model.errors import BROKEN_FILE, BROKEN_HINT, ModelError
+from edgeimg.model.errors import BROKEN_FILE, BROKEN_HINT, ModelError, SplitError
 from edgeimg.model.graph import (
     TYPE_BITS,
     Operator,
@@ -47,6 +48,8 @@ def package() -> Any:
     try:
         import onnx
         import onnx.checker
+        import onnx.external_data_helper
+        import onnx.inliner
         import onnx.numpy_helper
         import onnx.shape_inference
     except ModuleNotFoundError as error:
@@ -65,11 +68,27 @@ def check(data: bytes) -> None:
     """
     onnx = package()
     try:
-        onnx.checker.check_model(data)
+        onnx.checker.check_model(_with_shapes(data))
     except (onnx.checker.ValidationError, *BROKEN_FILE) as error:
         raise ModelError(
             f"onnx's checker rejects the file: {first_line(error)}", hint=BROKEN_HINT
         ) from error
+
+
+def _with_shapes(data: bytes) -> bytes:
+    """The model with a shape for each tensor at its ends.
+
+    The checker wants one. tf2onnx writes none where the rank is unknown, and inference needs none.
+    """
+    model = package().ModelProto.FromString(data)
+    untold = [
+        value.type.tensor_type
+        for value in (*model.graph.input, *model.graph.output)
+        if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape")
+    ]
+    for kind in untold:
+        kind.shape.SetInParent()
+    return bytes(model.SerializeToString()) if untold else data
 
 
 def read(data: bytes) -> ModelInfo:
@@ -110,6 +129,10 @@ def _parsed(data: bytes, use: Callable[[onnx.ModelProto, Parameters], T]) -> T:
         model = onnx.ModelProto.FromString(data)
         if not model.ir_version or not model.graph.node:
             raise ModelError("not an ONNX model", hint=BROKEN_HINT)
+        if model.functions:  # operators that the file itself makes of others
+            model = onnx.inliner.inline_local_functions(model)
+        if outside := _outside(_tensors(model.graph)):
+            raise SplitError(outside)
         parameters = count_parameters(_parameters(model.graph, _zero_points(model.graph)))
         _drop_large_constants(model.graph)
         model = onnx.shape_inference.infer_shapes(model)
@@ -170,12 +193,49 @@ def _weight(constant: onnx.TensorProto, zero_point: int) -> tuple[str, int, int 
     return kind, count, held
 
 
-def _weight_count(constant: onnx.TensorProto) -> int:
-    if constant.data_location == constant.EXTERNAL:
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Every constant, those of the graphs inside too."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+        for body in _bodies(node):
+            yield from _tensors(body)
+
+
+def _outside(constants: Iterable[onnx.TensorProto]) -> tuple[str, ...]:
+    """The files that hold them, where the model itself does not."""
+    told = [
+        {entry.key: entry.value for entry in constant.external_data}
+        for constant in constants
+        if constant.data_location == constant.EXTERNAL
+    ]
+    return tuple(sorted({entries["location"] for entries in told}))
+
+
+def in_one_piece(path: Path) -> bytes:
+    """A model with the weights that are in files beside it.
+
+    Raises:
+        ModelError: they are not what it says.
+    """
+    onnx = package()
+    from google.protobuf.message import DecodeError, EncodeError
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
+        return bytes(model.SerializeToString(deterministic=True))
+    except (DecodeError, EncodeError, OSError, onnx.checker.ValidationError, *BROKEN_FILE) as error:
         raise ModelError(
-            "the model's weights are in other files",
-            hint="Save it as one file: onnx.save(model, path, save_as_external_data=False).",
-        )
+            f"its weights cannot be taken from the files beside it: {first_line(error)}",
+            hint="Do these belong to it? Export them together again.",
+        ) from error
+
+
+def _weight_count(constant: onnx.TensorProto) -> int:
     return 0 if _type(constant.data_type) in NOT_PARAMETERS else elements(constant.dims)
 
 

@@ -13,7 +13,7 @@ from edgeimg.manifest.load import Source, is_file, parse, read_source
 from edgeimg.manifest.model import Model, ModelInput, ModelOutput
 from edgeimg.model.graph import elements, tensor_bytes
 from edgeimg.model.info import ModelInfo, TensorInfo, written
-from edgeimg.model.read import read_model
+from edgeimg.model.whole import read_whole
 from edgeimg.plan.compiled import check_compiled
 from edgeimg.plan.plan import (
     PlannedCompiled,
@@ -55,7 +55,7 @@ def plan_model(path: Path, cache_dir: Path | None, catalog: Catalog | None = Non
     if manifest.sha256:
         checker.hash(model_path, manifest.sha256)
     try:
-        info = read_model(model_path, cache_dir=cache_dir)
+        model_path, info = read_whole(model_path, cache_dir=cache_dir)
     except UserError as error:
         checker.fail(("file",), f"{manifest.file}: {error.message}", error.hint)
         raise UserErrors(checker.errors) from None
@@ -160,11 +160,12 @@ class _Checker:
         entry: ModelInput | ModelOutput | None,
         *,
         batch: bool,
+        resized: bool = False,
     ) -> TensorInfo:
         """The tensor with all sizes; as the file has it where that does not go."""
         given = entry.shape if entry is not None else None
         try:
-            return fixed(tensor, what, given, batch=batch)
+            return fixed(tensor, what, given, batch=batch, resized=resized)
         except UnfitError as error:
             location = (f"{what}s", index, "shape") if error.given else ("file",)
             self.fail(location, error.message, error.hint)
@@ -196,15 +197,18 @@ class _Checker:
     ) -> tuple[PlannedOutput, ...]:
         self._names("outputs", [one.name for one in manifest.outputs], info.outputs)
         described = {one.name: (i, one) for i, one in enumerate(manifest.outputs)}
-        # A size that is open at the output only depends on the data, and is no batch.
+        # A size that is open at the output only depends on the data, and is no batch. An input
+        # that was refused still has its own open: it may become one.
         batch = any(
-            tensor.shape[:1] < (0,) and one.tensor.shape[:1] == (1,)
+            tensor.shape[:1] < (0,) and one.tensor.shape[:1] in ((1,), (-1,))
             for tensor, one in zip(info.inputs, inputs, strict=True)
         )
         planned = []
         for tensor in info.outputs:
             index, entry = described.get(tensor.name, (0, None))
-            tensor = self._fixed(tensor, "output", index, entry, batch=batch)
+            tensor = self._fixed(
+                tensor, "output", index, entry, batch=batch, resized=info.resizes_outputs
+            )
             labels: tuple[str, ...] = ()
             if entry is not None and entry.labels:
                 labels = self._labels(entry.labels, index, tensor)

@@ -29,7 +29,12 @@ class UnfitError(ValueError):
 
 
 def fixed(
-    tensor: TensorInfo, what: str, given: tuple[int, ...] | None, *, batch: bool
+    tensor: TensorInfo,
+    what: str,
+    given: tuple[int, ...] | None,
+    *,
+    batch: bool,
+    resized: bool = False,
 ) -> TensorInfo:
     """The tensor with the manifest's sizes, or else a batch of one, if that may be open.
 
@@ -37,12 +42,14 @@ def fixed(
         what: `input` or `output`.
         given: the manifest's `shape`.
         batch: whether an open first size is the batch.
+        resized: of an output, whether what the file says of it may be of another size of an open
+            input, as litert-torch writes it: the manifest knows better.
 
     Raises:
         UnfitError: its sizes are open, none, too many, not those given, or its type is unknown.
     """
     if given is not None:
-        tensor = _shaped(tensor, what, given)
+        tensor = replace(tensor, shape=given) if resized else _shaped(tensor, what, given)
     called = f"{what} '{tensor.name[:60]}'"
     shape = written(tensor.shape)
     closed = tensor.shape[1:] if batch and tensor.shape[:1] < (0,) else tensor.shape
@@ -53,7 +60,7 @@ def fixed(
             f"{called} has the shape {shape}, which holds nothing", "Export the model without it."
         )
     if tensor.type not in KNOWN_TYPES:
-        raise UnfitError(f"{called} holds {tensor.type}", _type_hint(tensor.type))
+        raise UnfitError(f"{called} holds {tensor.type}", _type_hint(tensor.type, what))
     if tensor_bytes(tensor.type, tensor.shape) > MAX_BYTES:
         raise UnfitError(
             f"{called} has the shape {shape}, which is more than 2 GiB",
@@ -78,13 +85,19 @@ def _shaped(tensor: TensorInfo, what: str, given: tuple[int, ...]) -> TensorInfo
     if not fits:
         raise UnfitError(
             f"{written(given)} does not go with the file's {written(tensor.shape)}",
-            "Only sizes that are open there (?) can be chosen.",
+            "Only sizes that are open there (?) can be chosen; export the model with these open.",
             given=True,
         )
     return replace(tensor, shape=given)
 
 
-def _type_hint(kind: str) -> str:
+def _type_hint(kind: str, what: str) -> str:
+    if kind == "string" and what == "input":
+        return "Export the part of the model that begins with numbers, and make these of the text."
+    if kind == "string":
+        return (
+            "Export the model without it; onnx.utils.extract_model leaves it out of an ONNX file."
+        )
     if kind in ("sequence", "map", "optional"):
         return "Export it as a tensor; skl2onnx does that with the option zipmap=False."
     return f"The app has code for {', '.join(KNOWN_TYPES)}; cast it in the model."

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from tests.app.small_models import tflite_sum
 
 from edgeimg.errors import UserError
 from edgeimg.model.read import read_model
-from edgeimg.prepare.hosts import find_host
+from edgeimg.prepare.hosts import find_host, pack, unpack
 
 DIGITS = Path(__file__).resolve().parents[3] / "models/digits"
 
@@ -46,6 +49,39 @@ def test_reference_kernels_are_litert_s(name: str) -> None:
         assert default == reference
     else:  # another order of the sums: optimised kernels really ran
         assert default != reference
+
+
+def test_why_a_runtime_refuses_is_not_cut_off(tmp_path: Path) -> None:
+    """ONNX Runtime says where it was, with whole C++ signatures, and why at the end."""
+    words = ["The beginning.", *["void ns::where::it::was(int)"] * 40, "The reason."]
+    module = tmp_path / "onnxruntime.py"
+    module.write_text(f"raise RuntimeError({' '.join(words)!r})\n")
+    header = {
+        "host": "onnxruntime",
+        "cpu_seconds": 60,
+        "models": [
+            {
+                "path": str(DIGITS / "digits_float.onnx"),
+                "sha256": hashlib.sha256((DIGITS / "digits_float.onnx").read_bytes()).hexdigest(),
+                "inputs": [],
+                "outputs": [],
+                "mode": "default",
+                "threads": 1,
+            }
+        ],
+    }
+    request, answer = tmp_path / "request", tmp_path / "answer"
+    request.write_bytes(pack(header, []))
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    subprocess.run(
+        [sys.executable, "-m", "edgeimg.prepare.hosts.child", request, answer],
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+    )
+    told, _ = unpack(answer.read_bytes())
+    assert told["error"].startswith("The beginning.")
+    assert told["error"].endswith("The reason.")
+    assert len(told["error"]) <= 500
 
 
 def test_open_dimensions(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def test_every_shipped_model_loads_under_its_own_name(path: Path) -> None:
 def test_all_errors_come_at_once_each_at_its_place(tmp_path: Path) -> None:
     text = "version: 1\nname: A b\nbord: x\nmodels: []\nthreads: many\nthreads: 2\n"
     assert _error(tmp_path, text).splitlines() == [
-        "edgeimg.yaml:1:1: board: is missing. It is required.",
+        "edgeimg.yaml:1:1: board: is missing. It is required. "
+        "Name of a board, or path of its YAML.",
         "edgeimg.yaml:2:7: name: 'A b' is not a name. "
         "Lower-case letters, digits and hyphens, beginning with a letter or digit.",
         "edgeimg.yaml:3:1: bord: not a key. Perhaps you meant 'board'?",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgeimg.errors import UserError
+from edgeimg.model.errors import SplitError
 from edgeimg.model.graph import Operator, count_nonzero, peak_live_bytes, tensor_bytes
 from edgeimg.model.info import ModelInfo
 
@@ -236,7 +237,7 @@ def test_macs_of_a_recurrent_onnx_operator() -> None:
     assert onnx_reader.read(model.SerializeToString()).macs == 7 * 2 * 24 * (5 + 6)
 
 
-def test_weights_in_other_files_are_an_error() -> None:
+def test_weights_in_other_files_are_named() -> None:
     pytest.importorskip("onnx")
     from onnx import TensorProto, helper
 
@@ -248,9 +249,12 @@ def test_weights_in_other_files_are_an_error() -> None:
     result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])
     node = helper.make_node("Add", ["x", "w"], ["y"])
     model = helper.make_model(helper.make_graph([node], "g", [entry], [result], [weights]))
-    with pytest.raises(UserError, match="in other files") as caught:
+    with pytest.raises(UserError, match="is damaged"):
         onnx_reader.read(model.SerializeToString())
-    assert "save_as_external_data=False" in caught.value.hint
+    model.graph.initializer[0].external_data.add(key="location", value="w.data")
+    with pytest.raises(SplitError) as caught:
+        onnx_reader.read(model.SerializeToString())
+    assert caught.value.files == ("w.data",)
 
 
 def test_peak_of_a_branch() -> None:

@@ -12,6 +12,7 @@ from edgeimg.manifest.model import Camera
 from edgeimg.model.info import ModelInfo, TensorInfo
 from edgeimg.model.read import read_model
 from edgeimg.plan import models
+from edgeimg.plan.tensors import UnfitError, fixed
 from edgeimg.render.app_config import app_config
 from edgeimg.resources import data_root
 
@@ -30,10 +31,10 @@ def _said(
 ) -> str:
     info = replace(read_model(CASE / "m.tflite", load=False), inputs=(given,), outputs=(answer,))
 
-    def read(path: Path, cache_dir: Path | None) -> ModelInfo:
-        return info
+    def read(path: Path, cache_dir: Path | None) -> tuple[Path, ModelInfo]:
+        return path, info
 
-    monkeypatch.setattr(models, "read_model", read)
+    monkeypatch.setattr(models, "read_whole", read)
     for name, content in (("m.yaml", MANIFEST), ("m.tflite", "x"), ("a.bin", "1234")):
         (tmp_path / name).write_text(content)
     try:
@@ -44,6 +45,14 @@ def _said(
 
 
 GOOD = _tensor("float32", 1)
+
+
+def test_what_is_told_of_strings_is_no_cast() -> None:
+    """A classifier of scikit-learn's has its labels as strings."""
+    for what, way in (("output", "leaves it out of an ONNX file"), ("input", "with numbers")):
+        with pytest.raises(UnfitError) as refusal:
+            fixed(_tensor("string", 1), what, None, batch=False)
+        assert way in refusal.value.hint
 
 
 @pytest.mark.parametrize(

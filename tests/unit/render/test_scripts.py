@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeimg.builders.debian.drive import ERROR
 from edgeimg.resources import data
 
 SCRIPTS = data("debian-image") / "scripts"
@@ -78,3 +79,27 @@ def test_a_disk_that_takes_no_more_is_named(locked: Path) -> None:
     assert done.returncode != 0
     assert "edgeimg: fetch: cannot write pool/" in done.stderr
     assert "File too large" in done.stderr
+
+
+def test_a_module_that_the_kernel_has_not_is_the_build_s_one_line(tmp_path: Path) -> None:
+    (tmp_path / "build/linux/modules").mkdir(parents=True)
+    (tmp_path / "build/linux/modules/modules.builtin").write_text("kernel/fs/ext4/ext4.ko\n")
+    (tmp_path / "list").write_text("# of the board\next4\nnone-such\n")
+    done = _run(tmp_path, "modules.sh", "list", "into")
+    assert done.returncode != 0
+    assert ERROR.match(done.stderr)  # else make's own words stand beside it
+    assert "the kernel has no 'none-such'" in done.stderr
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_full_disk_is_no_broken_package(tmp_path: Path, full: bool) -> None:
+    """dpkg-deb fails when its output has no room, and the package was called unreadable."""
+    limit = "ulimit -f 1; trap '' XFSZ; " if full else ""
+    body = f"{limit}step=base; . '{SCRIPTS}/common.sh'; die 'cannot read pool/x'"
+    done = subprocess.run(
+        ["sh", "-c", body], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    said = "cannot write build/: File too large" if full else "cannot read pool/x"
+    assert done.stderr == f"edgeimg: base: {said}\n"
+    assert list((tmp_path / "build/tmp").iterdir()) == [tmp_path / "build/tmp/base"]

@@ -28,7 +28,9 @@ def main(request: Path, answer: Path) -> None:
         else:
             told, parts = {}, _infer(header, frames)
     except Exception as problem:
-        text = " ".join(str(problem).split())[:500]
+        text = " ".join(str(problem).split())
+        if len(text) > 500:  # a runtime tells where it is first, and why at the end
+            text = f"{text[:150]} ... {text[-345:]}"
         told, parts = {"error": text or type(problem).__name__}, []
     answer.write_bytes(pack(told, parts))
 
