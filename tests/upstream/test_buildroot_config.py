@@ -25,7 +25,7 @@ pytestmark = pytest.mark.upstream
 CATALOG = Catalog([])
 RELEASE = load(CATALOG.file("catalog/buildroot.yaml"), BuildrootRelease)
 MODELS = {"tflite": "digits", "onnx": "digits-onnx"}
-KEYS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 test"
+KEYS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000 test"
 
 
 def _runtimes() -> list[str]:

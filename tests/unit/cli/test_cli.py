@@ -173,7 +173,7 @@ def test_everything_that_is_hidden_is_shown(
     from edgeimg.resources import data
 
     monkeypatch.chdir(tmp_path)
-    key = "ssh-ed25519 AAAA me"
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000 me"
     (tmp_path / "edgeimg.yaml").write_text(
         f"{PRODUCT}features: {{ssh: {{authorized_keys: {key}}}}}\n"
     )

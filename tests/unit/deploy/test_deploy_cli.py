@@ -178,7 +178,7 @@ def test_deploy_key_says_what_to_write(edgeimg: Edgeimg, folder: Path) -> None:
     assert f"deploy: {{keys: [{public}]}}" in done.stdout
     assert (folder.parent / "new.key").read_text().splitlines()[1] not in done.stdout
     features = (
-        f"features:\n  ssh: {{authorized_keys: ssh-ed25519 AAAA x}}\n  deploy: {{keys: {public}}}\n"
+        f"features:\n  ssh: {{authorized_keys: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000 x}}\n  deploy: {{keys: {public}}}\n"
     )
     (folder / "edgeimg.yaml").write_text(PRODUCT + features)
     assert edgeimg("check").status == 0
@@ -241,7 +241,7 @@ def test_a_wrong_key_is_found_before_the_work(edgeimg: Edgeimg, folder: Path) ->
 def test_a_secret_key_in_the_product_is_refused_and_not_shown(
     edgeimg: Edgeimg, folder: Path
 ) -> None:
-    features = "features:\n  ssh: {authorized_keys: ssh-ed25519 AAAA x}\n  deploy: {keys: [KEY]}\n"
+    features = "features:\n  ssh: {authorized_keys: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000 x}\n  deploy: {keys: [KEY]}\n"
     secret = (folder.parent / "product.key").read_text().splitlines()[1]
     for key in ("../product.key", secret):
         (folder / "edgeimg.yaml").write_text(PRODUCT + features.replace("KEY", key))

@@ -307,7 +307,7 @@ def test_bitbake_reads_larger_products_too(tmp_path: Path, session_cache: Path) 
 # oe-core's dropbear refuses root unless `allow-root-login` is there, and `allow-empty-password`
 # would let anybody in over the network where root has no password for the console.
 def test_ssh_lets_root_in_with_a_key_only(tmp_path: Path, session_cache: Path) -> None:
-    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 test"
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000 test"
     features = {"network": {}, "serial-console": {}, "ssh": {"authorized_keys": [key]}}
     project = emit(tmp_path, session_cache, board="qemu-arm64", features=features)
     build = build_folder(project, "build", project.sample("local.conf"))

@@ -18,7 +18,7 @@ from tests.unit.render.bitbake_stub.kit import Parsed, Project, Recipe, build_fo
 from edgeimg.resources import data
 
 SIGNER = "RWRP8Y3CU1z4qgV28kQ0pDnGttDM0ovb3u7vYNCWLwgGfH6AyADe/w81"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 test"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000 test"
 NAMES = ("${@os.system('touch ran')}", "$(touch ran)", " a ", "b \"'\\", "-n", "*", "ü 🙂")
 
 SYSTEMD = data("debian-image") / "features/systemd/root"
