@@ -22,7 +22,9 @@ FEATURES: dict[str, Any] = {
     "read-only-root": {},
     "serial-console": {},
     "ssh": {
-        "authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000"]
+        "authorized_keys": [
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000"
+        ]
     },
 }
 

@@ -17,6 +17,7 @@ from edgeimg.deploy.keys import new_key
 
 Edgeimg = Callable[..., Answer]
 PRODUCT = "version: 1\nname: digits\nboard: qemu-arm64\nmodels: [digits]\n"
+LOGIN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000"
 TARGET = "ssh://root@pi:2222"
 
 
@@ -177,9 +178,7 @@ def test_deploy_key_says_what_to_write(edgeimg: Edgeimg, folder: Path) -> None:
     public = (folder.parent / "new.key.pub").read_text().splitlines()[1]
     assert f"deploy: {{keys: [{public}]}}" in done.stdout
     assert (folder.parent / "new.key").read_text().splitlines()[1] not in done.stdout
-    features = (
-        f"features:\n  ssh: {{authorized_keys: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000 x}}\n  deploy: {{keys: {public}}}\n"
-    )
+    features = f"features:\n  ssh: {{authorized_keys: {LOGIN}}}\n  deploy: {{keys: {public}}}\n"
     (folder / "edgeimg.yaml").write_text(PRODUCT + features)
     assert edgeimg("check").status == 0
     (folder / "edgeimg.yaml").write_text(PRODUCT + features.replace(public, "../new.key"))
@@ -241,7 +240,7 @@ def test_a_wrong_key_is_found_before_the_work(edgeimg: Edgeimg, folder: Path) ->
 def test_a_secret_key_in_the_product_is_refused_and_not_shown(
     edgeimg: Edgeimg, folder: Path
 ) -> None:
-    features = "features:\n  ssh: {authorized_keys: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ000000000000000000000000000000000000000000 x}\n  deploy: {keys: [KEY]}\n"
+    features = f"features:\n  ssh: {{authorized_keys: {LOGIN}}}\n  deploy: {{keys: [KEY]}}\n"
     secret = (folder.parent / "product.key").read_text().splitlines()[1]
     for key in ("../product.key", secret):
         (folder / "edgeimg.yaml").write_text(PRODUCT + features.replace("KEY", key))
