@@ -105,7 +105,7 @@ def _series(reading: Reading, yocto: YoctoPlan) -> Iterator[Finding]:
             stops=False,
             text=f"openembedded-core is {' '.join(core)}, and versions and operators of the "
             f"product were checked for {yocto.series}",
-            hint=f"Set yocto.series: {next(iter(set(core) & set(yocto.all_series)))}.",
+            hint=f"Set yocto.series: {min(set(core) & set(yocto.all_series))}.",
         )
     for layer in reading.layers:
         if layer.series is None and layer.collections and not is_ours(layer):

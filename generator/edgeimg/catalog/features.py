@@ -106,7 +106,7 @@ class FeatureYocto(Manifest):
     image_features: tuple[Word, ...] = Field(default=(), description="IMAGE_FEATURES.")
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
     recipes: tuple[Name, ...] = Field(
-        default=(), description="Ours. The first one installs its files, options and texts."
+        default=(), description="Of ours. The first one installs its files, options and texts."
     )
     files: InsidePath | None = Field(
         default=None, description="Folder below `debian-image/features` that the recipe installs."

@@ -71,7 +71,7 @@ def _read(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _join(options: argparse.Namespace) -> dict[str, Any]:
-    from edgeimg.model.onnx_reader import in_one_piece
+    from edgeimg.model.onnx_weights import in_one_piece
 
     data = in_one_piece(options.path)
     try:
@@ -125,8 +125,9 @@ def _tflite(load: bool) -> Language:
 
 def _onnx(load: bool) -> Language:
     from edgeimg.model import onnx_reader
+    from edgeimg.model.onnx_package import package
 
-    onnx_reader.package()
+    package()
     return onnx_reader.read, onnx_reader.check if load else None
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Hashable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from edgeimg.model.errors import BROKEN_FILE, BROKEN_HINT, ModelError, SplitError
 from edgeimg.model.graph import (
-    TYPE_BITS,
     Operator,
     Parameters,
     count_operators,
-    count_others,
     count_parameters,
     elements,
     peak_live_bytes,
@@ -21,43 +18,17 @@ from edgeimg.model.graph import (
     tensor_bytes,
 )
 from edgeimg.model.info import ModelInfo, TensorInfo
+from edgeimg.model.onnx_package import bodies, element_type, first_line, package
+from edgeimg.model.onnx_weights import drop_large_constants, outside, parameters
 
 if TYPE_CHECKING:
     import onnx
 
 T = TypeVar("T")
-TYPES = {"float": "float32", "double": "float64"}
 CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}  # where the weights are
 RECURRENT = {"GRU", "LSTM", "RNN"}
 PRODUCTS = {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
-# Where a quantized operator has its weights, and where their zero point.
-ZERO_POINTS = {
-    "ConvInteger": (1, 3),
-    "DequantizeLinear": (0, 2),
-    "MatMulInteger": (1, 3),
-    "QLinearConv": (3, 5),
-    "QLinearMatMul": (3, 5),
-}
-NOT_PARAMETERS = {"bool", "int64", "string"}  # shapes, axes, masks
 UNKNOWN_SHAPE = (-1,)
-LARGE_CONSTANT = 1024  # elements; smaller ones may be shapes, which inference needs
-
-
-def package() -> Any:
-    """The onnx package, with the modules used here."""
-    try:
-        import onnx
-        import onnx.checker
-        import onnx.external_data_helper
-        import onnx.inliner
-        import onnx.numpy_helper
-        import onnx.shape_inference
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            "to read an ONNX model, the Python package 'onnx' is needed",
-            hint="pip install 'edgeimg[onnx]'",
-        ) from error
-    return onnx
 
 
 def check(data: bytes) -> None:
@@ -131,12 +102,12 @@ def _parsed(data: bytes, use: Callable[[onnx.ModelProto, Parameters], T]) -> T:
             raise ModelError("not an ONNX model", hint=BROKEN_HINT)
         if model.functions:  # operators that the file itself makes of others
             model = onnx.inliner.inline_local_functions(model)
-        if outside := _outside(_tensors(model.graph)):
-            raise SplitError(outside)
-        parameters = count_parameters(_parameters(model.graph, _zero_points(model.graph)))
-        _drop_large_constants(model.graph)
+        if files := outside(model.graph):
+            raise SplitError(files)
+        counted = count_parameters(parameters(model.graph))
+        drop_large_constants(model.graph)
         model = onnx.shape_inference.infer_shapes(model)
-        return use(model, parameters)
+        return use(model, counted)
     except ModelError:
         raise
     except (DecodeError, onnx.shape_inference.InferenceError, *BROKEN_FILE) as error:
@@ -145,113 +116,6 @@ def _parsed(data: bytes, use: Callable[[onnx.ModelProto, Parameters], T]) -> T:
         raise ModelError(
             f"the ONNX file is damaged ({first_line(error)})", hint=BROKEN_HINT
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, for it may hold a whole graph."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
-
-
-def _parameters(
-    graph: onnx.GraphProto, zero_points: Mapping[str, int]
-) -> Iterator[tuple[str, int, int | None]]:
-    """Type, number of elements, and how many are not zero, of each constant."""
-    for constant in graph.initializer:
-        yield _weight(constant, zero_points.get(constant.name, 0))
-    for constant in graph.sparse_initializer:
-        held = elements(constant.values.dims)
-        yield _type(constant.values.data_type), elements(constant.dims), held
-    for node in graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.HasField("t"):
-                yield _weight(attribute.t, 0)
-        for body in _bodies(node):
-            yield from _parameters(body, zero_points)
-
-
-def _zero_points(graph: onnx.GraphProto) -> dict[str, int]:
-    """Zero points of the main graph's constants, by the constant's name."""
-    small = {one.name: one for one in graph.initializer if elements(one.dims) == 1}
-    found = {}
-    for node in graph.node:
-        weights, zero = ZERO_POINTS.get(node.op_type, (0, len(node.input)))
-        if zero < len(node.input) and node.input[zero] in small:
-            value = package().numpy_helper.to_array(small[node.input[zero]])
-            found[node.input[weights]] = int(value.reshape(-1)[0])
-    return found
-
-
-def _weight(constant: onnx.TensorProto, zero_point: int) -> tuple[str, int, int | None]:
-    kind, count = _type(constant.data_type), _weight_count(constant)
-    if not count:
-        return kind, 0, 0
-    held = None
-    if kind in TYPE_BITS and TYPE_BITS[kind] >= 8 and kind != "bfloat16":
-        values = package().numpy_helper.to_array(constant)
-        held = count_others(values.reshape(-1), zero_point)
-    return kind, count, held
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Every constant, those of the graphs inside too."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-        for body in _bodies(node):
-            yield from _tensors(body)
-
-
-def _outside(constants: Iterable[onnx.TensorProto]) -> tuple[str, ...]:
-    """The files that hold them, where the model itself does not."""
-    told = [
-        {entry.key: entry.value for entry in constant.external_data}
-        for constant in constants
-        if constant.data_location == constant.EXTERNAL
-    ]
-    return tuple(sorted({entries["location"] for entries in told}))
-
-
-def in_one_piece(path: Path) -> bytes:
-    """A model with the weights that are in files beside it.
-
-    Raises:
-        ModelError: they are not what it says.
-    """
-    onnx = package()
-    from google.protobuf.message import DecodeError, EncodeError
-
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
-        return bytes(model.SerializeToString(deterministic=True))
-    except (DecodeError, EncodeError, OSError, onnx.checker.ValidationError, *BROKEN_FILE) as error:
-        raise ModelError(
-            f"its weights cannot be taken from the files beside it: {first_line(error)}",
-            hint="Do these belong to it? Export them together again.",
-        ) from error
-
-
-def _weight_count(constant: onnx.TensorProto) -> int:
-    return 0 if _type(constant.data_type) in NOT_PARAMETERS else elements(constant.dims)
-
-
-def _drop_large_constants(graph: onnx.GraphProto) -> None:
-    """Weights are most of the file, and shape inference copies them: keep their shapes."""
-    for constant in graph.initializer:
-        if elements(constant.dims) > LARGE_CONSTANT:
-            constant.ClearField("raw_data")
-
-
-def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """The graphs inside a loop or a branch."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def _info(data: bytes, model: onnx.ModelProto, parameters: Parameters) -> ModelInfo:
@@ -303,7 +167,7 @@ def _operators(
         shapes[value.name] = _tensor(value)
     for constant in graph.initializer:
         shapes[constant.name] = TensorInfo(
-            name=constant.name, type=_type(constant.data_type), shape=tuple(constant.dims)
+            name=constant.name, type=element_type(constant.data_type), shape=tuple(constant.dims)
         )
     constants = {constant.name for constant in graph.initializer}
     for node in graph.node:
@@ -326,7 +190,7 @@ def _inner_operators(
 ) -> Iterator[Operator]:
     """The operators of the graphs inside a graph. A body sees the names around it."""
     for node in graph.node:
-        for body in _bodies(node):
+        for body in bodies(node):
             visible = dict(shapes)
             yield from _operators(body, opsets, visible)
             yield from _inner_operators(body, opsets, visible)
@@ -334,7 +198,7 @@ def _inner_operators(
 
 def _outer_names(node: onnx.NodeProto) -> Iterator[str]:
     """Every name that the bodies of a node read: those of the graph around are alive."""
-    for body in _bodies(node):
+    for body in bodies(node):
         for inner in body.node:
             yield from inner.input
             yield from _outer_names(inner)
@@ -369,13 +233,6 @@ def _is_transposed(node: onnx.NodeProto) -> bool:
     return any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
 
 
-def _type(number: int) -> str:
-    """An ONNX element type as we call it: FLOAT -> float32."""
-    onnx = package()
-    name = str(onnx.TensorProto.DataType.Name(number)).lower()
-    return TYPES.get(name, name)
-
-
 def _tensor(value: onnx.ValueInfoProto) -> TensorInfo:
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
@@ -388,7 +245,7 @@ def _tensor(value: onnx.ValueInfoProto) -> TensorInfo:
             size.dim_value if size.HasField("dim_value") and size.dim_value >= 0 else -1
             for size in tensor.shape.dim
         )
-    return TensorInfo(name=_text(value.name), type=_type(tensor.elem_type), shape=shape)
+    return TensorInfo(name=_text(value.name), type=element_type(tensor.elem_type), shape=shape)
 
 
 def _metadata(model: onnx.ModelProto) -> dict[str, str]:
