@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edgeimg.catalog.builders import DebianDistribution
 from edgeimg.catalog.features import Feature
 from edgeimg.errors import UserError
 from edgeimg.manifest.board import DebianBoard
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.plan import DebianPlan, PlannedFeature, PlannedRuntime
+
+# What is a link into `usr/` in the image; no folder can be laid over it.
+MERGED = ("bin", "lib", "sbin")
+
+
+def check_overlay(overlay: Path, place: str) -> None:
+    """Whether the user's folder can be laid over Debian's merged /usr.
+
+    Raises:
+        UserError: it has a folder where the image has a link.
+    """
+    for name in MERGED:
+        path = overlay / name
+        if path.is_symlink() and str(path.readlink()) == f"usr/{name}":
+            continue
+        if path.is_symlink() or path.exists():
+            raise UserError(
+                f"overlay: {name} is a link to usr/{name} in the image",
+                place=place,
+                hint=f"Put its files into usr/{name}.",
+            )
 
 
 def plan_debian(

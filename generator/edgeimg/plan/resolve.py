@@ -20,7 +20,7 @@ from edgeimg.plan.app import check_code, check_git, find_app
 from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_buildroot
 from edgeimg.plan.choice import choose
 from edgeimg.plan.chosen import Chosen
-from edgeimg.plan.debian import plan_debian
+from edgeimg.plan.debian import check_overlay, plan_debian
 from edgeimg.plan.features import plan_features
 from edgeimg.plan.fit import fit_operators
 from edgeimg.plan.memory import fit_memory
@@ -75,6 +75,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     )
     check_git(product, source, serves)
     if isinstance(serves, DebianBoard):
+        if overlay:
+            check_overlay(overlay, source.place(("overlay",)))
         made = _with_debian(chosen, serves, models, features)
     elif isinstance(serves, YoctoBoard):
         made = _with_yocto(chosen, serves, models, features[1])

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeimg.errors import UserError
 from edgeimg.host import packages_for
 from edgeimg.plan.plan import Plan
 from edgeimg.prepare.inputs import Inputs
@@ -28,8 +27,6 @@ from edgeimg.resources import data
 SEED = uuid.UUID("5b0a3a4e-6f0e-5c55-9a55-6d1d4c1d7f10")
 # The folders of `debian-image/` that every project has.
 PLAIN = ("scripts", "initramfs", "root")
-# What is a link into `usr/` in the image; no folder can be laid over it.
-MERGED = ("bin", "lib", "sbin")
 
 
 def render(plan: Plan, inputs: Inputs) -> Tree:
@@ -144,16 +141,6 @@ def _add_overlay(tree: Tree, overlay: Path) -> list[str]:
     Returns:
         The lists' names.
     """
-    for name in MERGED:
-        path = overlay / name
-        if path.is_symlink() and str(path.readlink()) == f"usr/{name}":
-            continue
-        if path.is_symlink() or path.exists():
-            raise UserError(
-                f"{name} is a link to usr/{name} in the image",
-                place="overlay",
-                hint=f"Put its files into usr/{name}.",
-            )
     tree.copy_folder(overlay, "root", what="overlay", replace=True, exact=True)
     private = {path for path, one in tree.files.items() if isinstance(one, Copy) and one.private}
     lists = {"root.folders": tree.empty, "root.private": private}
