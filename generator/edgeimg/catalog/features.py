@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from edgeimg.manifest.base import (
     Config,
     InsidePath,
+    KernelConfig,
     Manifest,
     ModuleName,
     Name,
@@ -93,6 +94,7 @@ class FeatureBuildroot(Manifest):
     """The feature in the buildroot builder."""
 
     config: Config = Field(default_factory=dict)
+    kernel: KernelConfig = Field(default_factory=dict, description="Options of the kernel.")
     files: InsidePath | None = Field(
         default=None, description="Folder below `debian-image/features` laid over the root."
     )
@@ -103,6 +105,9 @@ class FeatureYocto(Manifest):
     """The feature in the yocto builder."""
 
     packages: tuple[PackageName, ...] = ()
+    recommends: tuple[PackageName, ...] = Field(
+        default=(), description="Packages that are installed where the build has them."
+    )
     image_features: tuple[Word, ...] = Field(default=(), description="IMAGE_FEATURES.")
     conf: YoctoConf = Field(default_factory=dict, description="Lines of local.conf.")
     recipes: tuple[Name, ...] = Field(

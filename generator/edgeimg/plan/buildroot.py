@@ -95,7 +95,10 @@ def plan_buildroot(
         kernel=serves.kernel,
         disk=serves.disk,
         kernel_args=tuple(dict.fromkeys(args)) if serves.disk is None else (),
-        kernel_config=product.kernel.config,
+        kernel_config={
+            **{name: value for feature in features for name, value in feature.kernel.items()},
+            **product.kernel.config,
+        },
     )
 
 

@@ -74,6 +74,7 @@ def plan_features(
                 ports=feature.ports,
                 packages=(*feature.debian.packages, *options.packages),
                 config={**feature.buildroot.config, **options.config},
+                kernel=feature.buildroot.kernel,
                 recipe=next(iter(feature.yocto.recipes), None),
             )
         )

@@ -169,7 +169,7 @@ class PlannedFeature:
     """A feature with all its options, defaults filled in.
 
     `texts` are files made of `files` options: option name -> content. `packages` are for
-    the debian builder, `config` for Buildroot, `recipe` for Yocto.
+    the debian builder, `config` and `kernel` for Buildroot, `recipe` for Yocto.
     """
 
     name: str
@@ -179,6 +179,7 @@ class PlannedFeature:
     ports: tuple[int, ...]
     packages: tuple[str, ...]
     config: Config
+    kernel: KernelConfig
     recipe: str | None = None
 
 
@@ -273,7 +274,7 @@ class YoctoPlan:
         needed: and those that our layer cannot do without.
         depends: collections that our layer depends on.
         recipes: our recipes, path in the layer -> folder.
-        packages, image_features: what the image holds beside its base.
+        packages, recommends, image_features: what the image holds beside its base.
         conf: lines of local.conf by section: section -> variable -> value.
         local_conf: the user's own lines, as they are.
         rm_work: what a recipe was built from is removed.
@@ -296,6 +297,7 @@ class YoctoPlan:
     depends: tuple[str, ...]
     recipes: Mapping[str, Path]
     packages: tuple[str, ...]
+    recommends: tuple[str, ...]
     image_features: tuple[str, ...]
     conf: Mapping[str, YoctoConf]
     local_conf: tuple[str, ...]

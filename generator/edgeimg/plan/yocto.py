@@ -118,6 +118,7 @@ def plan_yocto(
             *(name for one in features for name in one.yocto.packages),
             *product.packages,
         ),
+        recommends=tuple(name for one in features for name in one.yocto.recommends),
         image_features=tuple(
             dict.fromkeys(name for one in features for name in one.yocto.image_features)
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -106,6 +107,39 @@ def test_what_is_lost_is_named_and_nothing_else(tmp_path: Path) -> None:
         "BR2_N=3",
         "BR2_OLD=y",
     ]
+
+
+def test_what_the_kernel_dropped_ends_the_build(tmp_path: Path) -> None:
+    external = tmp_path / "external"
+    shutil.copytree(data("buildroot-external") / "linux", external / "linux")
+    shutil.copy(data("buildroot-external") / "external.mk", external)
+    (external / "product.inc").touch()
+    ours, theirs = external / "ours.fragment", tmp_path / "theirs.fragment"
+    theirs.write_text("CONFIG_THEIRS=y\n")
+    (tmp_path / "Makefile").write_text(
+        f"BR2_EXTERNAL_EDGEIMG_PATH := {external}\nBASE_DIR := /out\n"
+        f"LINUX_KCONFIG_FRAGMENT_FILES = {ours} {theirs}\ninclude {external}/external.mk\n"
+        f"{tmp_path}/linux/.stamp:\n"
+        "\t$(foreach hook,$(LINUX_POST_CONFIGURE_HOOKS),$(call $(hook)))\n"
+    )
+    (tmp_path / "linux").mkdir()
+    (tmp_path / "linux/.config").write_text(
+        'CONFIG_A=y\nCONFIG_BUILT_IN=y\nCONFIG_FORCED=y\nCONFIG_TEXT="x $$(y) \\" z"\n'
+    )
+
+    def make(fragment: str) -> subprocess.CompletedProcess[str]:
+        ours.write_text(fragment)
+        command = ["make", "-C", str(tmp_path), str(tmp_path / "linux/.stamp")]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    kept = "CONFIG_A=n\nCONFIG_A=y\nCONFIG_BUILT_IN=m\n# CONFIG_OFF is not set\n"
+    assert make(kept + 'CONFIG_TEXT="x $$(y) \\" z"\n').returncode == 0
+    done = make("CONFIG_A=y\nCONFIG_LOST=m\n# CONFIG_FORCED is not set\n")
+    assert done.returncode
+    assert done.stderr.startswith(
+        "edgeimg: config: the kernel does not have these options so: CONFIG_LOST=m, "
+        "CONFIG_FORCED=n. What one depends on: make -C /out linux-menuconfig, then / and its name\n"
+    )
 
 
 @pytest.fixture

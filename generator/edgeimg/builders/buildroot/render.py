@@ -43,7 +43,8 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     plain = data("buildroot-external")
     tree.add("Makefile", Copy(source=plain / "Makefile"))
     tree.copy_folder(plain / "scripts", "scripts")
-    tree.add("external/external.mk", Copy(source=plain / "external.mk"))
+    for path in ("external.mk", "linux/asked.awk"):
+        tree.add(f"external/{path}", Copy(source=plain / path))
     skip = {"own-partitions"} | ({"own-partitions.fragment"} if plan.buildroot.disk else set())
     tree.copy_folder(plain / "board/common", "external/board/common", skip=skip)
     overlay = contents(plan)

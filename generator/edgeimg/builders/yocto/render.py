@@ -286,6 +286,7 @@ def _context(plan: Plan, yocto: YoctoPlan, inputs: Inputs) -> dict[str, Any]:
         "bblayers": list(_bblayers(repositories)),
         "packageconfig": plan.runtime.yocto.packageconfig if plan.runtime.yocto else "",
         "packages": ["edge-infer", "edge-model", *yocto.packages],
+        "recommends": yocto.recommends,
         "image_features": yocto.image_features,
         "artefacts": yocto.artefacts,
         "deploy": yocto.deploy,

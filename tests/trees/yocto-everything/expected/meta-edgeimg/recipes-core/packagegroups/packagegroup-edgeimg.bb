@@ -14,3 +14,5 @@ RDEPENDS:${PN} = "\
     i2c-tools \
     strace \
 "
+# Of these, what the kernel has as a package.
+RRECOMMENDS:${PN} = "kernel-module-uvcvideo"
