@@ -16,7 +16,6 @@
 namespace edge_infer {
 namespace {
 
-constexpr int kPatienceMs = 5000;  // a camera that sends nothing for so long has failed
 constexpr double kTellEveryMs = 10'000;
 
 }  // namespace
@@ -34,8 +33,13 @@ void Event::Clear() const {
   (void)eventfd_read(descriptor_, &value);
 }
 
-Camera::Camera(std::string path, std::unique_ptr<CaptureDevice> device, const StopSignals& signals)
-    : path_(std::move(path)), device_(std::move(device)), signals_(signals), told_ms_(Now()) {
+Camera::Camera(std::string path, std::unique_ptr<CaptureDevice> device, const StopSignals& signals,
+               int patience_ms)
+    : path_(std::move(path)),
+      device_(std::move(device)),
+      signals_(signals),
+      patience_ms_(patience_ms),
+      told_ms_(Now()) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -56,10 +60,11 @@ void Camera::Run() {
 
 /// Until it is stopped: takes each buffer when it is filled, and gives the one before back.
 void Camera::Collect() {
+  double good_ms = Now();  // when the last good picture came
   std::array<pollfd, 2> entries{
       {{stop_.Descriptor(), POLLIN, 0}, {device_->Descriptor(), POLLIN, 0}}};
   for (;;) {
-    const int found = poll(entries.data(), entries.size(), kPatienceMs);
+    const int found = poll(entries.data(), entries.size(), patience_ms_);
     if (found == 0) throw CameraError("camera " + path_ + ": sends no pictures");
     if (entries[0].revents != 0) return;
     bool taken = false;
@@ -69,10 +74,14 @@ void Camera::Collect() {
         device_->Give(filled->buffer);
         continue;
       }
+      good_ms = Now();
       const std::lock_guard<std::mutex> lock(mutex_);
       if (newest_) device_->Give(newest_->buffer);
       newest_ = filled;
       ready_.Set();
+    }
+    if (Now() - good_ms > patience_ms_) {
+      throw CameraError("camera " + path_ + ": sends only broken pictures");
     }
     // Else this would go round and round.
     if (!taken && (entries[1].revents & (POLLERR | POLLHUP)) != 0) {

@@ -58,7 +58,9 @@ class Event {
 class Camera : public Source {
  public:
   /// `path` for messages and the frames' names. Starts the thread; `signals` must be older.
-  Camera(std::string path, std::unique_ptr<CaptureDevice> device, const StopSignals& signals);
+  /// Without a good picture for `patience_ms` the camera has failed.
+  Camera(std::string path, std::unique_ptr<CaptureDevice> device, const StopSignals& signals,
+         int patience_ms = 5000);
   ~Camera() override;
   Camera(const Camera&) = delete;
   Camera& operator=(const Camera&) = delete;
@@ -75,6 +77,7 @@ class Camera : public Source {
   std::string path_;
   std::unique_ptr<CaptureDevice> device_;
   const StopSignals& signals_;
+  const int patience_ms_;
   Event ready_;
   Event stop_;
   std::optional<size_t> held_;  ///< the buffer of the frame that was given out

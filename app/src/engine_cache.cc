@@ -1,5 +1,6 @@
 #include "engine_cache.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "file.h"
 #include "log.h"
@@ -91,6 +95,25 @@ int WriteEngine(const std::string& folder, const std::string& name, Bytes engine
   if (error == 0 && rename(part.c_str(), (folder + "/" + name).c_str()) != 0) error = errno;
   if (error != 0) (void)unlink(part.c_str());
   return error;
+}
+
+void ForgetEngines(const std::string& folder, const std::string& name) {
+  constexpr std::string_view kEnd = ".engine";
+  const std::unique_ptr<DIR, int (*)(DIR*)> files(opendir(folder.c_str()), closedir);
+  if (!files) return;
+  std::vector<std::pair<time_t, std::string>> others;
+  while (const dirent* entry = readdir(files.get())) {
+    const std::string file = entry->d_name;
+    if (file == name || file.size() < kEnd.size() ||
+        file.compare(file.size() - kEnd.size(), kEnd.size(), kEnd) != 0) {
+      continue;
+    }
+    struct stat about {};
+    if (stat((folder + "/" + file).c_str(), &about) == 0) others.emplace_back(about.st_mtime, file);
+  }
+  std::sort(others.begin(), others.end());
+  if (!others.empty()) others.pop_back();
+  for (const auto& other : others) (void)unlink((folder + "/" + other.second).c_str());
 }
 
 }  // namespace edge_infer

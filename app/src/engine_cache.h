@@ -29,4 +29,8 @@ std::optional<std::string> ReadEngine(const std::string& folder, const std::stri
 /// Returns 0 or an errno.
 int WriteEngine(const std::string& folder, const std::string& name, Bytes engine);
 
+/// Deletes the other engines of a folder that is one model's own, but for the newest of them: that
+/// of the model which a deploy may go back to.
+void ForgetEngines(const std::string& folder, const std::string& name);
+
 }  // namespace edge_infer

@@ -35,7 +35,8 @@ Header ReadHeader(Bytes encoded) {
   const size_t size = Little(info, 4);
   const auto width = static_cast<int32_t>(Little(info + 4, 4));
   const auto height = static_cast<int32_t>(Little(info + 8, 4));
-  if (size < kInfoHeader || width <= 0 || height == 0 || height == INT32_MIN) {
+  if (size < kInfoHeader || size > encoded.size || width <= 0 || height == 0 ||
+      height == INT32_MIN) {
     throw FrameError("BMP: bad header");
   }
   header.width = static_cast<size_t>(width);
@@ -55,7 +56,9 @@ Header ReadHeader(Bytes encoded) {
   }
   const size_t colours_end = header.palette + header.colours * 4;
   if (header.pixels < colours_end) throw FrameError("BMP: bad header");
-  if (encoded.size < header.pixels + header.stride() * header.height) {
+  // By division: where a size has 32 bits, the product may be more than it holds.
+  if (header.pixels > encoded.size ||
+      (encoded.size - header.pixels) / header.stride() < header.height) {
     throw FrameError("BMP: truncated");
   }
   return header;

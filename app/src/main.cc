@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include "benchmark.h"
 #include "camera.h"
@@ -93,6 +94,9 @@ int RunFrames(const Arguments& arguments, const std::optional<Selftest>& selftes
       Infer(arguments, frame, session, writer, &line);
     } catch (const FrameError& error) {
       Log("frame " + frame.name + ": " + error.what());
+      broken = true;
+    } catch (const std::bad_alloc&) {  // of a big picture; the next one may be smaller
+      Log("frame " + frame.name + ": not enough memory");
       broken = true;
     }
   }

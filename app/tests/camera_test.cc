@@ -129,6 +129,24 @@ TEST_CASE("a camera's broken pictures are passed over") {
   CHECK(rig.Next() == 12);
 }
 
+TEST_CASE("a camera that sends only broken pictures has failed") {
+  const StopSignals signals;
+  FakeDevice* device = nullptr;
+  Camera camera("/dev/video7", std::make_unique<FakeDevice>(&device), signals, 100);
+  std::atomic<bool> failed{false};
+  std::thread shooter([&] {
+    while (!failed) {
+      device->Shoot(true);
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+  });
+  Frame frame;
+  CHECK_THROWS_WITH_AS(camera.Next(&frame), "camera /dev/video7: sends only broken pictures",
+                       CameraError);
+  failed = true;
+  shooter.join();
+}
+
 TEST_CASE("a camera that is unplugged ends with an error") {
   Rig rig;
   rig.device->Shoot();

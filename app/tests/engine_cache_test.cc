@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -97,6 +98,22 @@ TEST_CASE("a spoilt engine is deleted") {
     CHECK_FALSE(ReadEngine(folder.path, "a.engine"));
     CHECK_FALSE(fs::exists(path));
   }
+}
+
+TEST_CASE("of a model's engines, this one and the one before are kept") {
+  const Folder folder;
+  ForgetEngines(folder.path + "/none", "a.engine");
+  const auto now = fs::file_time_type::clock::now();
+  int age = 0;
+  for (const char* name : {"b.engine", "other", "a.engine", "c.engine", "d.engine"}) {
+    std::ofstream(folder.path + "/" + name) << name;
+    fs::last_write_time(folder.path + "/" + name, now - std::chrono::hours(age++));
+  }
+  ForgetEngines(folder.path, "d.engine");
+  for (const char* name : {"b.engine", "d.engine", "other"}) {
+    CHECK(fs::exists(folder.path + "/" + name));
+  }
+  CHECK(folder.Files() == 3);
 }
 
 TEST_CASE("what cannot be written is told, and leaves nothing") {

@@ -141,6 +141,10 @@ TEST_CASE("BMP") {
       }
     }
   }
+  // Where a size has 32 bits, this and the pixels' size add up to next to nothing.
+  std::string far = good;
+  far.replace(10, 4, std::string("\xf0\xff\xff\xff", 4));
+  CHECK_THROWS_WITH_AS(Decode(far), "BMP: truncated", FrameError);
 }
 
 #ifdef EDGE_INFER_HAVE_PNG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -141,3 +142,23 @@ def test_a_lost_symbol_stops_it(emit: Callable[..., Any]) -> None:
     done = project.make("config")
     assert done.returncode != 0
     assert "BR2_PACKAGE_NO_SUCH_THING" in done.stderr
+
+
+def test_busybox_has_every_program_that_our_scripts_call(buildroot: Path) -> None:
+    """Buildroot's own configuration of busybox leaves some out; our fragment asks for them."""
+    ours = data("buildroot-external")
+    configs = (buildroot / "package/busybox/busybox.config", ours / "board/common/busybox.fragment")
+    has = {
+        symbol
+        for config in configs
+        for symbol in re.findall(r"^CONFIG_(\w+)=y$", config.read_text(), re.MULTILINE)
+    }
+    image = data("debian-image")
+    folders = (image / "root/usr", image / "device", image / "features", ours / "board/common")
+    scripts = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    applets = set((image / "scripts/applets").read_text().split())
+    lines = [line for script in scripts for line in script.read_text().splitlines()]
+    code = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    called = applets.intersection(re.findall(r"(?<![\w./$-])[a-z][a-z0-9_]+(?=[\s;|)&])", code))
+    assert {"stat", "timeout", "udhcpc", "mkfifo", "ntpd", "logger"} & applets <= called
+    assert {name for name in called - {"sh"} if name.upper() not in has} == set()

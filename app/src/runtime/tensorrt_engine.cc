@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 
 #include "engine_cache.h"
@@ -108,6 +109,7 @@ void Keep(const std::string& name, const nvinfer1::IHostMemory& engine) {
   const int error = WriteEngine(folder, name, bytes);
   Log(error == 0 ? "engine kept: " + folder + "/" + name
                  : folder + ": " + std::strerror(error) + ": the next start builds it again");
+  if (error == 0 && std::getenv("CACHE_DIRECTORY") != nullptr) ForgetEngines(folder, name);
 }
 
 }  // namespace

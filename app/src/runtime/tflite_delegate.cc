@@ -27,7 +27,7 @@ auto ForgetNewest(Registration& registration, int)
 }
 
 template <typename Registration>
-void ForgetNewest(Registration&, long) {}  // an older release has no such member
+void ForgetNewest(Registration&, int64_t) {}  // an older release has no such member
 
 // The registration is handed over by value, and grows at its end. A plug-in that was compiled with
 // an older release's header, as Mesa's is, hands over less than is read here.

@@ -1,0 +1,175 @@
+"""The image's own scripts, run here; their paths lead into a folder.
+
+By dash, which has no programs of its own: busybox's shell would run its own `ip` in place of a
+fake one, on this machine.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edgeimg.resources import data
+
+IMAGE = data("debian-image")
+NETWORK = IMAGE / "features/network/root"
+SSH = IMAGE / "features/ssh/root/etc/edgeimg/init.d/40-ssh"
+APPLETS = ["awk", "cat", "grep", "ln", "mkdir", "mkfifo", "mv", "rm", "sh", "sleep", "sync"]
+
+
+class Device:
+    """A folder that stands for the device's root; programs are busybox's, or fakes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in APPLETS:
+            self.path(f"bin/{name}").symlink_to("/bin/busybox")
+        self.write("proc/uptime", "100.00 1.00\n")
+
+    def path(self, name: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write(self, name: str, text: str) -> None:
+        self.path(name).write_text(text)
+
+    def fake(self, name: str, text: str = "") -> None:
+        """A program that notes how it was called, then does what the text says."""
+        self.path(f"bin/{name}").unlink(missing_ok=True)
+        self.write(f"bin/{name}", f'#!/bin/sh\necho "{name} $*" >>{self.folder}/calls\n{text}')
+        self.path(f"bin/{name}").chmod(0o755)
+
+    def calls(self) -> list[str]:
+        return self.path("calls").read_text().splitlines()
+
+    def run(self, script: Path, *arguments: str, shell: str = "/bin/dash", **env: str) -> str:
+        folders = (
+            r"(?<![\w$}])/(?=(data|etc|proc|root|run|sys|usr/lib/edgeimg)/|data\b|dev/console)"
+        )
+        text = re.sub(folders, f"{self.folder}/", script.read_text())
+        self.write("script", text)
+        done = subprocess.run(
+            [*shell.split(), str(self.folder / "script"), *arguments],
+            env={"PATH": f"{self.folder}/bin", "HOME": "/", **env},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Device:
+    return Device(tmp_path)
+
+
+def test_answers_longer_than_a_fifo_holds(device: Device) -> None:
+    # The first answer wakes init; what comes later has no reader.
+    app = 'for i in 1 2 3; do awk \'BEGIN { printf "{"; for (i = 0; i < 2e5; i++) printf "1,"'
+    device.fake("edge-infer", app + '; print "0}" }\'; done\n')
+    device.fake("logger", "cat >/dev/null\n")
+    for name in ("first", "service"):
+        text = (IMAGE / "root/usr/lib/edgeimg" / name).read_text()
+        device.write(name, re.sub(r"/(run|sys|usr|etc)/", rf"{device.folder}/\1/", text))
+    device.path("run/edgeimg/x")
+    device.path("etc/edge-infer/x")
+    device.write(
+        "start",
+        f". {device.folder}/first\n"
+        "both() { for model in a b; do busybox sh ./service $model & done; }\n"
+        "first_answer both\necho answered\nwait\n",
+    )
+    device.path("bin/busybox").symlink_to("/bin/busybox")
+    said = device.run(device.folder / "start", shell="/bin/busybox sh")  # for its `read -t`
+    ended = re.findall(r"^(answered|edgeimg: service \w done)$", said, re.MULTILINE)
+    assert sorted(ended) == ["answered", "edgeimg: service a done", "edgeimg: service b done"]
+    assert said.count("a: {1,") == said.count("b: {1,") == 3
+
+
+def test_the_first_interface_of_a_network(device: Device) -> None:
+    for name, kind, real in (
+        ("can0", 280, True),
+        ("dummy0", 1, False),
+        ("end0", 1, True),
+        ("wlan0", 1, True),
+    ):
+        device.write(f"sys/class/net/{name}/type", f"{kind}\n")
+        if real:
+            device.path(f"sys/class/net/{name}/device/x")
+    device.write("etc/edgeimg/network.conf", "MODE=static ADDRESS=192.0.2.7/24\n")
+    device.write("etc/hostname", "camera\n")
+    device.path("run/x")
+    for name in ("ip", "hostname"):
+        device.fake(name)
+    said = device.run(NETWORK / "etc/edgeimg/init.d/20-network")
+    assert said == "edgeimg: network end0 192.0.2.7/24\n"
+    assert "ip link set end0 up" in device.calls()
+
+
+def test_the_clock_is_set_by_an_answer_that_comes_late(device: Device) -> None:
+    device.write("sys/class/net/eth0/type", "1\n")
+    device.path("sys/class/net/eth0/device/x")
+    device.write("etc/edgeimg/network.conf", "MODE=static ADDRESS=192.0.2.7/24 NTP=ntp.example\n")
+    device.write("etc/hostname", "camera\n")
+    device.path("run/x")
+    for name in ("ip", "hostname", "killall", "sleep"):
+        device.fake(name)
+    # openntpd -s: comes back when it has set the clock, or after 15 s without.
+    late = f"[ $(grep -c ntpd {device.folder}/calls) -ge 5 ] || t=15\n"
+    device.fake(
+        "ntpd",
+        f"IFS=. read -r now _ <{device.folder}/proc/uptime\nt=2\n{late}"
+        f'echo "$((now + t)).00 1.00" >{device.folder}/proc/uptime\n',
+    )
+    # What runs in the background has the output, so this comes back at its end.
+    device.run(NETWORK / "etc/edgeimg/init.d/20-network")
+    calls = [
+        line.split()[0] for line in device.calls() if line.split()[0] not in ("ip", "hostname")
+    ]
+    again = ["killall", "sleep"]
+    assert calls == ["ntpd", *again, "ntpd", *again, "ntpd"]
+
+
+def test_an_address_by_dhcp_leaves_those_of_version_6(device: Device) -> None:
+    device.fake("ip")
+    device.path("run/x")
+    device.path("dev/x")
+    env = {"interface": "eth0", "ip": "192.0.2.7", "mask": "24", "router": "192.0.2.1"}
+    for event in ("deconfig", "bound"):
+        device.run(NETWORK / "usr/lib/edgeimg/dhcp", event, **env)
+    flushed = [line for line in device.calls() if "flush" in line]
+    assert flushed == ["ip -4 address flush dev eth0"] * 2
+    assert "ip address add 192.0.2.7/24 dev eth0" in device.calls()
+
+
+@pytest.mark.parametrize(
+    ("mounts", "kept"),
+    [
+        ("/dev/root / squashfs ro 0 0\n/dev/vda4 /data ext4 rw 0 0\n", True),
+        ("overlay / overlay rw 0 0\n/dev/vda4 /data ext4 rw 0 0\n", True),
+        ("/dev/mmcblk0p2 / ext4 rw 0 0\n", True),  # upstream's partitions have no other
+        ("overlay / overlay rw 0 0\n", False),
+        ("/dev/root / squashfs ro 0 0\n", False),
+    ],
+)
+def test_the_host_key_is_kept_where_something_is(mounts: str, kept: bool, device: Device) -> None:
+    device.write("proc/mounts", mounts.replace("/data", f"{device.folder}/data"))
+    device.path("run/edgeimg/x")
+    device.path("data").mkdir()
+    device.path("root").mkdir()
+    device.fake("dropbear")
+    device.fake("dropbearkey", 'while [ "$1" != -f ]; do shift; done\necho key >"$2"\n')
+    for _ in range(2):
+        device.run(SSH)
+    place = "data" if kept else "run/edgeimg"
+    key = f"{device.folder}/{place}/ssh/dropbear_ed25519_host_key"
+    assert [one.split()[2] for one in device.calls() if one.startswith("dropbear ")] == [key, key]
+    assert sum(one.startswith("dropbearkey ") for one in device.calls()) == 1
+    assert Path(key).stat().st_mode & 0o077 == 0
