@@ -63,7 +63,7 @@ def arguments(
         scratch: a folder of this run alone; the board's flash is written there.
         serial: arguments that say where the console goes.
         stream: where the guest's results are written; without it, the port is not there
-            and the image behaves as on a board.
+            and the image behaves as on a board, which has a network.
         port: its name, which says what the guest shall do.
         ssh_port: on this machine's loopback, forwarded to the guest's port 22.
 
@@ -86,11 +86,11 @@ def arguments(
         words += ["-device", f"{qemu.serial_bus},id=edgeimg-serial"]
         words += ["-chardev", f"file,id=edgeimg-verify,path={_escaped(stream)}"]
         words += ["-device", f"virtserialport,chardev=edgeimg-verify,name={port}"]
-    if ssh_port is not None:
-        forward = f"hostfwd=tcp:127.0.0.1:{ssh_port}-:22"
+    if stream is None or ssh_port is not None:
+        forward = f",hostfwd=tcp:127.0.0.1:{ssh_port}-:22" if ssh_port is not None else ""
         # Not the ROM to boot over the network by, which a package of its own (ipxe-qemu) has.
         words += ["-global", "pci-device.romfile="]
-        words += ["-netdev", f"user,id=edgeimg-net,{forward}"]
+        words += ["-netdev", f"user,id=edgeimg-net{forward}"]
         words += ["-device", f"{qemu.network},netdev=edgeimg-net"]
     _check_firmware(words)
     return words

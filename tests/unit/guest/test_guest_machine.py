@@ -49,9 +49,17 @@ def test_the_whole_line(qemu: FakeQemu) -> None:
     ]
 
 
-def test_without_verify_and_ssh_there_is_neither_port_nor_network(qemu: FakeQemu) -> None:
+def test_without_verify_there_is_no_port_but_a_network_as_a_board_has_one(qemu: FakeQemu) -> None:
     words = arguments(qemu.board(), qemu.artefacts, "disk", scratch=qemu.folder, serial=[])
-    assert not [word for word in words if "virt" in word and word != "virt"]
+    assert not [word for word in words if "serial" in word and "drive=" not in word]
+    assert words[-3:] == ["user,id=edgeimg-net", "-device", "virtio-net-pci,netdev=edgeimg-net"]
+
+
+def test_with_verify_and_no_ssh_there_is_no_network(qemu: FakeQemu) -> None:
+    stream = qemu.folder / "stream"
+    words = arguments(
+        qemu.board(), qemu.artefacts, "disk", scratch=qemu.folder, serial=[], stream=stream
+    )
     assert not [word for word in words if "netdev" in word]
 
 
