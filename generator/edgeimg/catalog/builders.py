@@ -72,7 +72,7 @@ class BuildrootRelease(Manifest):
     git: Text = Field(description="Where it is cloned from.")
     checked: Text = Field(description="When and how.")
     lists: tuple[Word, ...] = Field(
-        description="Symbols that hold a list of files: what several say is joined."
+        description="Symbols that hold a list of words: what several say is joined."
     )
     config: Config = Field(description="In every configuration.")
     layout: Config = Field(description="Where the partitions are ours.")

@@ -21,7 +21,7 @@ from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_bui
 from edgeimg.plan.choice import choose
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.debian import check_overlay, plan_debian
-from edgeimg.plan.features import plan_features
+from edgeimg.plan.features import check_disk, plan_features
 from edgeimg.plan.fit import fit_operators
 from edgeimg.plan.memory import fit_memory
 from edgeimg.plan.models import plan_model
@@ -81,6 +81,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     elif isinstance(serves, YoctoBoard):
         made = _with_yocto(chosen, serves, models, features[1])
     else:
+        if serves.disk is not None:
+            check_disk(features[1], serves.disk, source)
         made = _with_buildroot(chosen, serves, models, features[0])
     if isinstance(serves, YoctoBoard) and serves.boot and board.qemu:
         board = board.model_copy(update={"qemu": serves.boot.over(board.qemu)})
