@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from edgeimg.errors import UserError
 from edgeimg.host import packages_for
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.plan.plan import Plan, PlannedRepository, YoctoPlan
@@ -78,7 +79,7 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     context = _context(plan, _at_lock(plan.yocto, inputs.lock), inputs)
     context["app"] = app_license
     context["licenses_md5"] = licenses
-    context["overlay"] = _add_overlay(tree, plan)
+    context["overlay"], context["overlay_files"] = _add_overlay(tree, plan)
     _add_features(tree, plan)
     _add_goldens(tree, plan, inputs.goldens)
     for path, template in _rendered(plan, plan.yocto).items():
@@ -182,29 +183,44 @@ def _add_goldens(tree: Tree, plan: Plan, goldens: Iterable[Golden]) -> None:
         add_golden(tree, models[golden.model], golden, into)
 
 
-def _add_overlay(tree: Tree, plan: Plan) -> bool:
-    """The user's overlay, and a list of what version control does not keep of it."""
+def _add_overlay(tree: Tree, plan: Plan) -> tuple[bool, bool]:
+    """The user's overlay, and a list of what version control or BitBake does not keep of it.
+
+    Returns:
+        Whether there is one, and whether it has files.
+    """
     if not plan.overlay:
-        return False
+        return False, False
     images = f"{LAYER}/recipes-core/images"
     into = f"{images}/overlay"
     with named_at(plan.overlay_place):
         tree.copy_folder(plan.overlay, into, what="overlay", exact=True)
     lines = [f"folder {path.removeprefix(into)}\n" for path in tree.empty]
-    for path, one in tree.files.items():
-        if not path.startswith(f"{into}/"):
-            continue
+    ours = {path: one for path, one in tree.files.items() if path.startswith(f"{into}/")}
+    for path, one in ours.items():
         name = path.removeprefix(into)
-        # BitBake's checksums see neither modes nor the targets of links.
+        # BitBake's checksums do not see modes, and follow links on the machine that builds.
         if isinstance(one, Link):
-            lines.append(f"link {name} -> {one.target}\n")
+            with named_at(plan.overlay_place):
+                lines.append(_link(name, one.target))
+            del tree.files[path]
             continue
         if one.private:
             lines.append(f"private {name}\n")
         if one.executable:
             lines.append(f"executable {name}\n")
     tree.add(f"{images}/overlay.txt", Text(content="".join(sorted(lines))))
-    return True
+    return True, any(path in tree.files for path in ours)
+
+
+def _link(name: str, target: str) -> str:
+    """The line of a link, whose name is read up to the first arrow."""
+    line = f"link {name} -> {target}\n"
+    if line.partition(" -> ")[2] != f"{target}\n":
+        raise UserError(
+            f"{name[1:]} is a link with an arrow in its name", place="overlay", hint="Rename it."
+        )
+    return line
 
 
 def _summaries(yocto: YoctoPlan) -> dict[str, str]:
