@@ -54,6 +54,10 @@ class BuildrootToolchain(Manifest):
 
     summary: Text
     glibc: Number = Field(description="C library, the oldest that it may bring.")
+    kernel: Number | None = Field(
+        default=None,
+        description="The oldest kernel that its C library starts on, which is that of its headers.",
+    )
     relocated: bool = Field(
         default=False, description="Made of this machine's own cross compiler by a script."
     )
