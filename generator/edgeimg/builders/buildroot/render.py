@@ -117,6 +117,8 @@ def _add_board(tree: Tree, plan: Plan, buildroot: BuildrootPlan, overlay: str) -
         # The kernel is the EFI program; a firmware that passes no arguments starts it with these.
         fragments["command-line"] = f'CONFIG_CMDLINE="{command_line(plan)}"\n'
     if buildroot.kernel_config:
+        # `$` is doubled here too, and the kernel's C code sees both: its make includes what Kconfig
+        # writes, and would run a `$(shell ...)` there.
         lines = [kconfig_line(*one) for one in sorted(buildroot.kernel_config.items())]
         fragments["product"] = "".join(f"{line}\n" for line in lines)
     paths = [f"{folder}/{name}.fragment" for name in fragments]

@@ -326,6 +326,13 @@ def _bblayers(repositories: Mapping[str, PlannedRepository]) -> list[str]:
     ]
 
 
+def _uri(url: str) -> str:
+    """A URL also of what is one for git only: BitBake takes no `git@host:path`."""
+    if "://" not in url and (found := re.fullmatch(r"([^/:]+):/*(.+)", url)):
+        return f"ssh://{found[1]}/{found[2]}"
+    return url
+
+
 def _bitbake_setup(plan: Plan, yocto: YoctoPlan) -> str:
     """A configuration for `bitbake-setup init`."""
     layers = [
@@ -336,7 +343,7 @@ def _bitbake_setup(plan: Plan, yocto: YoctoPlan) -> str:
     sources: dict[str, Any] = {}
     for name, one in yocto.repositories.items():
         if one.url:
-            remote = {"uri": one.url, "branch": one.branch, "rev": one.commit}
+            remote = {"uri": _uri(one.url), "branch": one.branch, "rev": one.commit}
             sources[name] = {"git-remote": remote}
         else:
             sources[name] = {"local": {"path": str(one.folder)}}
