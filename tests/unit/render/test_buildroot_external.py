@@ -286,6 +286,12 @@ def test_an_app_of_ones_own_is_not_under_our_licence(tmp_path: Path, session_cac
         assert (found["LICENSE"], found["LICENSE_FILES"]) == (licence, files)
 
 
+def test_legal_info_has_the_models_licences(external: Path) -> None:
+    (name,) = _packages(external)["edge-model"]["LICENSE_FILES"].split()
+    said = (external / "package/edge-model/root" / name).read_text()
+    assert re.fullmatch(r"digits[a-z-]*: \S.*\n", said)
+
+
 def test_make_reads_each_package(external: Path) -> None:
     packages = _packages(external)
     assert set(packages) == {path.parent.name for path in external.glob("package/*/Config.in")}

@@ -20,6 +20,7 @@ from edgeimg.render.contents import (
     add_features,
     add_models,
     header,
+    licenses,
     named_at,
     own_app,
 )
@@ -140,7 +141,10 @@ def _add_package_contents(tree: Tree, plan: Plan, inputs: Inputs) -> None:
         path = data("debian-image") / source
         executable = bool(path.stat().st_mode & 0o100)
         tree.add(f"{package}/{name}", Copy(source=path, executable=executable))
-    add_models(tree, plan, inputs.compiled, "external/package/edge-model/root")
+    models = "external/package/edge-model/root"
+    add_models(tree, plan, inputs.compiled, models)
+    # Beside what is installed, for `make legal-info`.
+    tree.add(f"{models}/LICENSES", Text(content=licenses(plan)))
 
 
 def _table(tree: Tree, overlay: str) -> str:

@@ -25,6 +25,7 @@ from edgeimg.render.contents import (
     add_golden,
     add_models,
     header,
+    licenses,
     named_at,
     own_app,
 )
@@ -75,10 +76,10 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     if plan.runtime.wheel is not None:
         tree.copy_folder(data("layers") / LAYER / "classes-recipe", f"{LAYER}/classes-recipe")
     app_license = _add_app(tree, plan)
-    licenses = _add_models(tree, plan, inputs)
+    md5 = _add_models(tree, plan, inputs)
     context = _context(plan, _at_lock(plan.yocto, inputs.lock), inputs)
     context["app"] = app_license
-    context["licenses_md5"] = licenses
+    context["licenses_md5"] = md5
     context["overlay"], context["overlay_files"] = _add_overlay(tree, plan)
     _add_features(tree, plan)
     _add_goldens(tree, plan, inputs.goldens)
@@ -165,7 +166,7 @@ def _add_models(tree: Tree, plan: Plan, inputs: Inputs) -> str:
     """The models, and the file that says their licences; its MD5."""
     files = f"{LAYER}/recipes-ml/edge-model/edge-model"
     add_models(tree, plan, inputs.compiled, contents(plan))
-    content = "".join(f"{one.name}: {one.license or 'not said'}\n" for one in plan.models)
+    content = licenses(plan)
     tree.add(f"{files}/LICENSES", Text(content=content))
     return _md5(content.encode())
 
