@@ -49,3 +49,16 @@ def _resolve(yocto: Checkouts, project: Project) -> None:
     assert [line for line in findings(done.stdout) if line.startswith("ERROR")] == []
     found = (build.folder / "pn-buildlist").read_text().split()
     assert {"edge-infer", "edge-model", image_name(project.plan)} <= set(found)
+
+
+@pytest.mark.parametrize("board", ["raspberrypi4", "raspberrypi5"])
+def test_the_kernel_has_a_serial_console(board: str, yocto: Checkouts, session_cache: Path) -> None:
+    folder = WORK / yocto.series / "projects" / board
+    project = emit(folder, session_cache, board=board, yocto={"series": yocto.series})
+    give_away(folder)
+    lines = [*project.sample("local.conf").splitlines(), *NO_HASHES]
+    build = build_folder("targets", yocto, [*yocto.of(project), project.layer], lines)
+    done = build.run("bitbake", "-e", "rpi-cmdline")
+    assert done.returncode == 0, done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("CMDLINE="))
+    assert "console=serial0,115200" in line.split()

@@ -7,7 +7,8 @@
 EDGE_MODEL_VERSION = 1
 EDGE_MODEL_SITE = $(EDGE_MODEL_PKGDIR)/root
 EDGE_MODEL_SITE_METHOD = local
-EDGE_MODEL_LICENSE = see the model manifests
+EDGE_MODEL_LICENSE = see LICENSES
+EDGE_MODEL_LICENSE_FILES = LICENSES
 
 # A model that the product no longer has must not stay in the target folder.
 define EDGE_MODEL_INSTALL_TARGET_CMDS

@@ -17,6 +17,9 @@ from edgeimg.catalog.architectures import Architecture
 from edgeimg.catalog.builders import YoctoCatalog
 from edgeimg.manifest.base import NAME_PATTERN
 
+# Types of IMAGE_FSTYPES that are a whole disk; the others are file systems and archives.
+DISK = re.compile(r"(?:wic|img|[a-z0-9-]*(?:sdimg|sdcard))(?:\.(?:gz|bz2|xz|zst|lz4))?")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -294,8 +297,9 @@ def _artefacts(made: Draft, machine: Machine) -> None:
         why = f"files to hand out; IMAGE_FSTYPES is {' '.join(good)} without what was not found"
         made.unknown("artefacts", why, 4, needed=False)
         return
+    good.sort(key=lambda one: DISK.fullmatch(one) is None)
     words = ", ".join(f'"{{image}}*.{one}"' for one in good)
-    made.say("# All of IMAGE_FSTYPES; strike what need not be handed out.", 4)
+    made.say("# All of IMAGE_FSTYPES, a disk first; strike what need not be handed out.", 4)
     made.say(f"artefacts: [{words}]", 4)
     made.shown["images"] = " ".join(good)
 

@@ -54,6 +54,10 @@ class BuildrootToolchain(Manifest):
 
     summary: Text
     glibc: Number = Field(description="C library, the oldest that it may bring.")
+    kernel: Number | None = Field(
+        default=None,
+        description="The oldest kernel that its C library starts on, which is that of its headers.",
+    )
     relocated: bool = Field(
         default=False, description="Made of this machine's own cross compiler by a script."
     )
@@ -72,7 +76,7 @@ class BuildrootRelease(Manifest):
     git: Text = Field(description="Where it is cloned from.")
     checked: Text = Field(description="When and how.")
     lists: tuple[Word, ...] = Field(
-        description="Symbols that hold a list of files: what several say is joined."
+        description="Symbols that hold a list of words: what several say is joined."
     )
     config: Config = Field(description="In every configuration.")
     layout: Config = Field(description="Where the partitions are ours.")

@@ -98,6 +98,10 @@ class FeatureBuildroot(Manifest):
     files: InsidePath | None = Field(
         default=None, description="Folder below `debian-image/features` laid over the root."
     )
+    disk_conflicts: tuple[Name, ...] = Field(
+        default=(),
+        description="Features that exclude it on boards with `disk`, which have no data partition.",
+    )
     unsupported: Text | None = Field(default=None, description="Why it is not served.")
 
 

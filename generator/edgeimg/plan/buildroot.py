@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from packaging.version import Version
+
 from edgeimg.catalog.builders import BuildrootRelease
 from edgeimg.errors import UserError, did_you_mean
 from edgeimg.manifest.base import Config
@@ -45,6 +47,39 @@ def choose_toolchain(chosen: Chosen, release: BuildrootRelease) -> str:
             hint=f"Of {', '.join(release.toolchains)}, take another.",
         )
     return wanted
+
+
+def fit_kernel(
+    chosen: Chosen, serves: BuildrootBoard, release: BuildrootRelease, toolchain: str
+) -> tuple[str, ...]:
+    """Whether the toolchain's C library starts on the board's kernel; notes where it is not known.
+
+    Raises:
+        UserError: the kernel is older than what the library was compiled for: init ends at once.
+    """
+    oldest = release.toolchains[toolchain].kernel
+    if oldest is None:
+        return ()
+    known = serves.provides.get("kernel") or release.provides.get("kernel")
+    if known is None:
+        return (
+            f"toolchain {toolchain}: its C library starts on Linux {oldest} and later; which "
+            f"kernel {chosen.board.name} has is not known here",
+        )
+    if Version(known.version) >= Version(oldest):
+        return ()
+    key = ("buildroot", "toolchain")
+    others = [
+        name
+        for name, one in release.toolchains.items()
+        if one.kernel is None or Version(known.version) >= Version(one.kernel)
+    ]
+    raise UserError(
+        f"buildroot.toolchain: the C library of {toolchain} starts on Linux {oldest} and later, "
+        f"and {chosen.board.name} has {known.version}",
+        place=chosen.source.place(key if chosen.product.buildroot.toolchain else ("board",)),
+        hint=f"Take {' or '.join(others)}." if others else "",
+    )
 
 
 def plan_buildroot(

@@ -48,11 +48,8 @@ def plan_features(
         own: tuple[str, ...] = getattr(getattr(feature, builder), "conflicts", ())
         for other in (*feature.conflicts, *own):
             if other in entries:
-                place = source.place(("features", name, ""))
                 where = f" with {builder}" if other in own else ""
-                message = f"features: {name} and {other} exclude each other{where}"
-                hint = "Leave out one of them."
-                errors.append(UserError(message, place=place, hint=hint))
+                errors.append(_exclude(name, other, where, source))
         options = _Options(product.features.get(name, {}), feature, source)
         errors += options.errors
         if why := getattr(getattr(feature, builder), "unsupported", None):
@@ -81,6 +78,32 @@ def plan_features(
     if errors:
         raise UserErrors(errors)
     return tuple(planned), tuple(entries[name].value for name in sorted(entries))
+
+
+def check_disk(features: tuple[Feature, ...], disk: str, source: Source) -> None:
+    """Whether the features go together on a disk of upstream's, without a data partition.
+
+    Raises:
+        UserErrors: two of them exclude each other there.
+    """
+    names = {one.name for one in features}
+    where = f" where upstream's scripts make {disk}, which has no data partition"
+    errors = [
+        _exclude(one.name, other, where, source)
+        for one in features
+        for other in one.buildroot.disk_conflicts
+        if other in names
+    ]
+    if errors:
+        raise UserErrors(errors)
+
+
+def _exclude(name: str, other: str, where: str, source: Source) -> UserError:
+    return UserError(
+        f"features: {name} and {other} exclude each other{where}",
+        place=source.place(("features", name, "")),
+        hint="Leave out one of them.",
+    )
 
 
 def _files(catalog: Catalog, entry: Entry[Feature], builder: str) -> Path | None:

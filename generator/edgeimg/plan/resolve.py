@@ -17,11 +17,11 @@ from edgeimg.manifest.load import Source, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Builder, Product
 from edgeimg.plan.accelerators import check_files
 from edgeimg.plan.app import check_code, check_git, find_app
-from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, plan_buildroot
+from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, fit_kernel, plan_buildroot
 from edgeimg.plan.choice import choose
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.debian import check_overlay, plan_debian
-from edgeimg.plan.features import plan_features
+from edgeimg.plan.features import check_disk, plan_features
 from edgeimg.plan.fit import fit_operators
 from edgeimg.plan.memory import fit_memory
 from edgeimg.plan.models import plan_model
@@ -81,6 +81,8 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     elif isinstance(serves, YoctoBoard):
         made = _with_yocto(chosen, serves, models, features[1])
     else:
+        if serves.disk is not None:
+            check_disk(features[1], serves.disk, source)
         made = _with_buildroot(chosen, serves, models, features[0])
     if isinstance(serves, YoctoBoard) and serves.boot and board.qemu:
         board = board.model_copy(update={"qemu": serves.boot.over(board.qemu)})
@@ -88,7 +90,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     runtime, notes = fit_operators(chosen, models, made.runtime)
     if made.accelerator is not None:
         check_files(made.accelerator, models)
-    notes += fit_memory(chosen, models, runtime)
+    notes = (*made.notes, *notes, *fit_memory(chosen, models, runtime))
     return Plan(
         product=product.name,
         summary=product.summary,
@@ -127,6 +129,7 @@ class _Made:
     debian: DebianPlan | None = None
     buildroot: BuildrootPlan | None = None
     yocto: YoctoPlan | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _with_debian(
@@ -154,10 +157,11 @@ def _with_buildroot(
         chosen.catalog.file("catalog/buildroot.yaml"), BuildrootRelease
     ).value
     toolchain = choose_toolchain(chosen, release)
+    notes = fit_kernel(chosen, serves, release, toolchain)
     glibc = release.toolchains[toolchain].glibc
     runtime, accelerator = choose(chosen, toolchain, models)
     plan = plan_buildroot(chosen, serves, release, toolchain, runtime, accelerator, features)
-    return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, buildroot=plan)
+    return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, buildroot=plan, notes=notes)
 
 
 def _with_yocto(

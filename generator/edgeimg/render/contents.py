@@ -124,6 +124,11 @@ def add_golden(tree: Tree, model: PlannedModel, golden: Golden, into: str) -> No
             tree.add(f"{into}/{sample.name}.{index}.bin", Data(content=output))
 
 
+def licenses(plan: Plan) -> str:
+    """What the models' manifests say of their licences, a line each."""
+    return "".join(f"{one.name}: {one.license or 'not said'}\n" for one in plan.models)
+
+
 def add_models(tree: Tree, plan: Plan, compiled_to: Mapping[str, Compiled], root: str) -> None:
     """Models, what they were compiled to, labels, samples, and the app's configuration of each."""
     for model in plan.models:

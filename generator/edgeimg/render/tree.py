@@ -167,7 +167,7 @@ def files_of(
 
     Raises:
         UserError: something is neither file, folder nor link, cannot be read, or has
-            a name that does not fit into a line.
+            a name or a target that does not fit into a line.
     """
     yield from _walk(folder, folder, what, skip, exact)
 
@@ -191,11 +191,14 @@ def _walk(folder: Path, top: Path, what: str, skip: Collection[str], exact: bool
 
 def _is_folder(path: Path, name: str, what: str) -> bool:
     """True for a folder, False for a file or a link; anything else is refused."""
-    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
+    if _breaks_a_line(name):
         message = f"the name {name!r} has a control character, or is not UTF-8"
         raise UserError(message, place=what)
     try:
         mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) and _breaks_a_line(target := str(path.readlink())):
+            message = f"{name} leads to {target!r}, with a control character, or not UTF-8"
+            raise UserError(message, place=what)
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
             raise UserError(f"{name} is neither file, folder nor link", place=what)
         if stat.S_ISREG(mode):
@@ -203,3 +206,7 @@ def _is_folder(path: Path, name: str, what: str) -> bool:
     except OSError as error:
         raise UserError(f"{name} cannot be read: {error.strerror}", place=what) from None
     return stat.S_ISDIR(mode)
+
+
+def _breaks_a_line(name: str) -> bool:
+    return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name)

@@ -177,6 +177,25 @@ def test_a_name_that_is_no_name(edgeimg, place) -> None:  # type: ignore[no-unty
     ]
 
 
+@pytest.mark.parametrize(
+    ("types", "ordered"),
+    [
+        ("tar.bz2 ext3 wic.bz2 wic.bmap", "wic.bz2 tar.bz2 ext3 wic.bmap"),
+        ("wic.bmap wic.gz", "wic.gz wic.bmap"),
+        ("tar.xz rpi-sdimg", "rpi-sdimg tar.xz"),
+        ("ext4 tar.gz", "ext4 tar.gz"),
+    ],
+)
+def test_the_disk_is_the_first_artefact(edgeimg, place, types: str, ordered: str) -> None:  # type: ignore[no-untyped-def]
+    """Of it are the README's bmaptool and what `flash` writes."""
+    files = {"conf/machine/disks.conf": f'IMAGE_FSTYPES = "{types}"\n'}
+    layer(place / "meta-disks", "disks", files)
+    answer = edgeimg("bsp", "import", "meta-disks", "--output", "json")
+    assert answer.status == 0, answer.stdout
+    yocto = board("disks")["builders"]["yocto"]
+    assert yocto["artefacts"] == [f"{{image}}*.{one}" for one in ordered.split()]
+
+
 def test_oddities_of_real_layers(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     """Seen in the vendors' layers: Python in values, overrides, includes of each other."""
     files = {

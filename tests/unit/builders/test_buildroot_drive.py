@@ -83,6 +83,38 @@ def test_a_changed_kernel_configuration_rebuilds_the_kernel_alone(trial: Trial) 
     assert trial.packages == []
 
 
+def test_a_kernel_of_a_branch_is_built_again_too(trial: Trial) -> None:
+    # A real .config has this symbol, whichever kernel it is; the stand-in has the defconfig's.
+    config = {"BR2_LINUX_KERNEL_VERSION": "release/6.12:vendor"}
+    trial.product["buildroot"] = {"config": config}
+    trial.build()
+    build = trial.project / "build/output/build"
+    (build / "linux-custom").rename(build / "linux-release_6.12_vendor")
+    others = [build / name for name in ("linux-headers-6.12", "linux-firmware-20250101")]
+    for folder in others:
+        folder.mkdir()
+    trial.product["kernel"] = {"config": {"CONFIG_USB": "y"}}
+    trial.build()
+    assert not (build / "linux-release_6.12_vendor").exists()
+    assert all(folder.exists() for folder in others)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_left_a_package_leaves_the_target_of_packages_with_their_own_folders(
+    trial: Trial, own: bool
+) -> None:
+    config = {"BR2_PER_PACKAGE_DIRECTORIES": "y"} if own else {}
+    trial.product["buildroot"] = {"config": config}
+    trial.build()
+    target = trial.project / "build/output/target"
+    target.mkdir()
+    trial.build()
+    assert target.exists()
+    trial.product["models"] = ["digits-float"]
+    trial.build()
+    assert target.exists() is not own
+
+
 def test_a_symbol_that_goes_makes_everything_anew_and_one_that_comes_does_not(
     trial: Trial,
 ) -> None:

@@ -20,6 +20,7 @@ from tests.locks import fake_lock
 from edgeimg.builders import BUILDERS
 from edgeimg.catalog.runtimes import Runtime
 from edgeimg.catalog.search import Catalog
+from edgeimg.errors import UserError
 from edgeimg.manifest.select import select
 from edgeimg.plan.plan import Plan
 from edgeimg.plan.resolve import resolve
@@ -141,6 +142,48 @@ def test_what_the_user_configures_counts(tmp_path: Path, session_cache: Path) ->
     assert {one for one in before if before[one] != after.get(one)} == set(asked)
 
 
+def test_arguments_of_the_users_scripts_do_not_replace_genimage_s(
+    tmp_path: Path, session_cache: Path
+) -> None:
+    names = ("BR2_ROOTFS_POST_SCRIPT_ARGS", "BR2_ROOTFS_POST_IMAGE_SCRIPT_ARGS")
+    asked = {"config": dict.fromkeys(names, "--theirs")}
+    found = _defconfig(
+        _emit(tmp_path, session_cache, board="qemu-arm64", models=["digits"], buildroot=asked)
+    )
+    ours = "$$(BR2_EXTERNAL_EDGEIMG_PATH)/board/qemu-arm64/genimage.cfg"
+    given = [found[name] for name in names]
+    assert given == ['"--theirs"', f'"-c {ours.replace("$$", "$")} --theirs"']
+
+
+@pytest.mark.parametrize("kind", ["empty folder", "file for its owner only"])
+def test_what_a_device_table_cannot_name_is_refused(
+    kind: str, tmp_path: Path, session_cache: Path
+) -> None:
+    odd = tmp_path / "overlay/opt/two words"
+    odd.mkdir(parents=True)
+    (tmp_path / "overlay/opt/plain file").write_text("x")
+    name = "opt/two words"
+    if kind != "empty folder":
+        (odd / "key").write_text("x")
+        (odd / "key").chmod(0o600)
+        name += "/key"
+    product = {"board": "qemu-arm64", "models": ["digits"], "overlay": "overlay"}
+    with pytest.raises(UserError, match=f"overlay: {name} is an? {kind} with a blank in its path"):
+        _emit(tmp_path, session_cache, **product)
+
+
+def test_a_private_program_stays_a_program(tmp_path: Path, session_cache: Path) -> None:
+    (tmp_path / "overlay").mkdir()
+    for name, mode in (("key", 0o600), ("tool", 0o700)):
+        (tmp_path / "overlay" / name).write_text("x")
+        (tmp_path / "overlay" / name).chmod(mode)
+    plan = _emit(tmp_path, session_cache, board="qemu-arm64", models=["digits"], overlay="overlay")
+    table = _tree(plan).files["external/board/qemu-arm64/device_table.txt"]
+    assert isinstance(table, Text)
+    said = ["/key f 600 0 0 - - - - -", "/tool f 700 0 0 - - - - -"]
+    assert table.content.splitlines() == said
+
+
 def test_a_catalogue_brings_packages(tmp_path: Path, session_cache: Path) -> None:
     package = tmp_path / "vendor/buildroot-external/package"
     for name, selects in {"npu-driver": "npu-firmware", "npu-firmware": "", "other": ""}.items():
@@ -241,6 +284,12 @@ def test_an_app_of_ones_own_is_not_under_our_licence(tmp_path: Path, session_cac
         _emit(tmp_path, session_cache, **product, **app)
         found = _packages(tmp_path / "project/external")["edge-infer"]
         assert (found["LICENSE"], found["LICENSE_FILES"]) == (licence, files)
+
+
+def test_legal_info_has_the_models_licences(external: Path) -> None:
+    (name,) = _packages(external)["edge-model"]["LICENSE_FILES"].split()
+    said = (external / "package/edge-model/root" / name).read_text()
+    assert re.fullmatch(r"digits[a-z-]*: \S.*\n", said)
 
 
 def test_make_reads_each_package(external: Path) -> None:

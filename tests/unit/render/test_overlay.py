@@ -101,6 +101,12 @@ def test_names_that_break_a_line_are_refused(overlay: Path, name: bytes) -> None
         _add_overlay(Tree(), overlay)
 
 
+def test_targets_that_break_a_line_are_refused(overlay: Path) -> None:
+    (overlay / "link").symlink_to("a\nprivate /etc")
+    with pytest.raises(UserError, match=r"^overlay: link leads to 'a\\nprivate /etc', with a"):
+        _add_overlay(Tree(), overlay)
+
+
 def test_a_folder_where_the_image_has_a_file_is_refused(overlay: Path) -> None:
     (overlay / "etc/hostname").mkdir(parents=True)
     expected = r"^overlay: etc/hostname is a folder here, and a file in the image\. Rename"

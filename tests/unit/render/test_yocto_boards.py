@@ -24,6 +24,7 @@ from tests.unit.render.bitbake_stub.kit import (
     parse,
 )
 
+from edgeimg.builders.yocto.render import _uri
 from edgeimg.catalog.search import Catalog
 from edgeimg.manifest.board import Board
 from edgeimg.resources import data_root
@@ -231,6 +232,20 @@ def test_kas_locks_every_repository(case: Case) -> None:
     assert [name for name in repos if name not in locked] == ["product"]
     for one in locked.values():
         assert re.fullmatch(r"[0-9a-f]{40}", one["commit"])
+
+
+@pytest.mark.parametrize(
+    ("url", "uri"),
+    [
+        ("git@example.org:team/meta-x.git", "ssh://git@example.org/team/meta-x.git"),
+        ("host:/srv/meta-x", "ssh://host/srv/meta-x"),
+        ("ssh://git@example.org:22/meta-x", "ssh://git@example.org:22/meta-x"),
+        ("https://example.org/meta-x", "https://example.org/meta-x"),
+        ("/srv/a:b", "/srv/a:b"),
+    ],
+)
+def test_bitbake_setup_is_told_urls(url: str, uri: str) -> None:
+    assert _uri(url) == uri
 
 
 def test_bitbake_setup_clones_what_kas_clones(case: Case) -> None:

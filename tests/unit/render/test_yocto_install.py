@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.unit.render.bitbake_stub.kit import Parsed, Project, Recipe, build_folder, emit, parse
 
+from edgeimg.errors import UserError
 from edgeimg.resources import data
 
 SIGNER = "RWRP8Y3CU1z4qgV28kQ0pDnGttDM0ovb3u7vYNCWLwgGfH6AyADe/w81"
@@ -38,9 +39,12 @@ def _overlay(folder: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(name)
         (folder / name).chmod(mode)
-    (folder / "etc/zone").symlink_to("/usr/share/zoneinfo/UTC")
-    for name in ("srv/ b ", "tmp", "lib/firmware"):
+    for name in ("srv/ b ", "tmp", "lib/firmware", "new"):
         (folder / name).mkdir(parents=True)
+    (folder / "etc/zone").symlink_to("/usr/share/zoneinfo/UTC")
+    (folder / "srv/link").symlink_to("/ -> x")
+    (folder / "srv/empty").symlink_to("-n b")
+    (folder / "new/place").symlink_to("..")
 
 
 def _project(folder: Path, cache: Path, series: str, model: str) -> Project:
@@ -183,7 +187,7 @@ def test_what_takes_a_deploy_is_installed_with_the_products_keys(
     into = Path(recipe.values["D"])
     assert (into / "etc/edgeimg/keys").read_text() == f"{SIGNER}\n"
     assert "TRIAL_SECONDS=20\n" in (into / "etc/edgeimg/deploy.conf").read_text()
-    assert recipe.words("RDEPENDS") == ["edge-infer", "minisign"]
+    assert recipe.words("RDEPENDS") == ["edge-infer", "minisign", "systemd-extra-utils"]
 
 
 def test_the_library_comes_out_of_the_wheel(emitted: tuple[Project, Parsed]) -> None:
@@ -224,6 +228,26 @@ def test_licences_are_those_of_the_files(emitted: tuple[Project, Parsed]) -> Non
         assert hashlib.md5(found.read_bytes(), usedforsecurity=False).hexdigest() == md5
 
 
+def test_the_overlay_holds_no_links(emitted: tuple[Project, Parsed]) -> None:
+    """BitBake would follow them on the machine that builds."""
+    images = emitted[0].layer / "recipes-core/images"
+    links = [path for path in (images / "overlay").rglob("*") if path.is_symlink()]
+    assert links == []
+    assert "link /srv/link -> / -> x\n" in (images / "overlay.txt").read_text()
+
+
+def test_the_overlay_is_laid_last(emitted: tuple[Project, Parsed]) -> None:
+    commands = emitted[1].recipes["t-image"].words("ROOTFS_POSTPROCESS_COMMAND")
+    assert commands == ["overlay_files", "overlay_files"]
+
+
+def test_a_link_with_an_arrow_in_its_name_is_refused(tmp_path: Path, session_cache: Path) -> None:
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "overlay/a -> b").symlink_to("c")
+    with pytest.raises(UserError, match="overlay: a -> b is a link with an arrow in its name"):
+        emit(tmp_path, session_cache, board="qemu-arm64", models=["digits"], overlay="overlay")
+
+
 def test_the_overlay_lies_over_the_image(emitted: tuple[Project, Parsed], tmp_path: Path) -> None:
     recipe = emitted[1].recipes["t-image"]
     # Its text is part of the signature of do_rootfs.
@@ -238,6 +262,12 @@ def test_the_overlay_lies_over_the_image(emitted: tuple[Project, Parsed], tmp_pa
     outside.write_text("the host's")
     (root / "etc").mkdir()
     (root / "etc/resolv.conf").symlink_to(outside)
+    # A link of the overlay takes the place of a file, of a link to a folder, of an empty folder.
+    (root / "etc/zone").write_text("the image's")
+    (root / "srv").mkdir()
+    (root / "srv/link").symlink_to("../usr")
+    (root / "srv/empty").mkdir()
+    _run(recipe, "overlay_files")
     _run(recipe, "overlay_files")
 
     assert outside.read_text() == "the host's"
@@ -253,6 +283,7 @@ def test_the_overlay_lies_over_the_image(emitted: tuple[Project, Parsed], tmp_pa
         "etc/resolv.conf": 0o644,
         "etc/secret": 0o600,
         "etc/tool": 0o700,
+        "new": 0o755,
         "root": 0o700,
         "root/.profile": 0o644,
         "srv": 0o755,
@@ -265,4 +296,8 @@ def test_the_overlay_lies_over_the_image(emitted: tuple[Project, Parsed], tmp_pa
         "usr/lib/firmware": 0o755,
     }
     assert (root / "etc/zone").readlink() == Path("/usr/share/zoneinfo/UTC")
+    assert (root / "srv/link").readlink() == Path("/ -> x")
+    assert (root / "srv/empty").readlink() == Path("-n b")
+    assert (root / "new/place").readlink() == Path("..")
+    assert sorted((root / "usr").iterdir()) == [root / "usr/bin", root / "usr/lib"]
     assert list(Path(recipe.values["WORKDIR"]).rglob("ran")) == []

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from edgeimg.errors import UserError
 from edgeimg.host import packages_for
 from edgeimg.manifest.base import Config
 from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB
@@ -19,6 +20,7 @@ from edgeimg.render.contents import (
     add_features,
     add_models,
     header,
+    licenses,
     named_at,
     own_app,
 )
@@ -57,7 +59,9 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     if plan.overlay:
         with named_at(plan.overlay_place):
             tree.copy_folder(plan.overlay, overlay, what="overlay", replace=True, exact=True)
-    if table := _table(tree, overlay):
+    with named_at(plan.overlay_place):
+        table = _table(tree, overlay)
+    if table:
         path = f"external/board/{plan.board.name}/device_table.txt"
         tree.add(path, Text(content=table))
         board_files["BR2_ROOTFS_DEVICE_TABLE"] = f"system/device_table.txt {_inside(path)}"
@@ -110,10 +114,12 @@ def _add_board(tree: Tree, plan: Plan, buildroot: BuildrootPlan, overlay: str) -
         tree.copy_folder(plain, overlay)
         text = render_template("buildroot", "external/board/genimage.cfg", _partitions(plan))
         tree.add(f"{folder}/genimage.cfg", Text(content=text))
-        config["BR2_ROOTFS_POST_SCRIPT_ARGS"] = f"-c {_inside(f'{folder}/genimage.cfg')}"
+        config["BR2_ROOTFS_POST_IMAGE_SCRIPT_ARGS"] = f"-c {_inside(f'{folder}/genimage.cfg')}"
         # The kernel is the EFI program; a firmware that passes no arguments starts it with these.
         fragments["command-line"] = f'CONFIG_CMDLINE="{command_line(plan)}"\n'
     if buildroot.kernel_config:
+        # `$` is doubled here too, and the kernel's C code sees both: its make includes what Kconfig
+        # writes, and would run a `$(shell ...)` there.
         lines = [kconfig_line(*one) for one in sorted(buildroot.kernel_config.items())]
         fragments["product"] = "".join(f"{line}\n" for line in lines)
     paths = [f"{folder}/{name}.fragment" for name in fragments]
@@ -135,15 +141,35 @@ def _add_package_contents(tree: Tree, plan: Plan, inputs: Inputs) -> None:
         path = data("debian-image") / source
         executable = bool(path.stat().st_mode & 0o100)
         tree.add(f"{package}/{name}", Copy(source=path, executable=executable))
-    add_models(tree, plan, inputs.compiled, "external/package/edge-model/root")
+    models = "external/package/edge-model/root"
+    add_models(tree, plan, inputs.compiled, models)
+    # Beside what is installed, for `make legal-info`.
+    tree.add(f"{models}/LICENSES", Text(content=licenses(plan)))
 
 
 def _table(tree: Tree, overlay: str) -> str:
-    """What version control does not keep of the overlay: empty folders, files for root only."""
-    private = (path for path, one in tree.files.items() if isinstance(one, Copy) and one.private)
-    lines = [f"{path.removeprefix(overlay)} f 600 0 0 - - - - -" for path in private]
-    lines += [f"{path.removeprefix(overlay)} d 755 0 0 - - - - -" for path in tree.empty]
-    return "".join(f"{line}\n" for line in sorted(lines))
+    """What version control does not keep of the overlay: empty folders, files for root only.
+
+    Raises:
+        UserError: a path that such a table cannot have.
+    """
+    lines: dict[str, str] = dict.fromkeys(tree.empty, "d 755")
+    for path, one in tree.files.items():
+        if isinstance(one, Copy) and one.private:
+            lines[path] = "f 700" if one.executable else "f 600"
+    for path, said in lines.items():
+        if " " in path:
+            what = "an empty folder" if said.startswith("d") else "a file for its owner only"
+            raise UserError(
+                f"{path.removeprefix(f'{overlay}/')} is {what} with a blank in its path, which "
+                "Buildroot cannot make",
+                place="overlay",
+                hint="Rename it.",
+            )
+    return "".join(
+        f"{path.removeprefix(overlay)} {said} 0 0 - - - - -\n"
+        for path, said in sorted(lines.items())
+    )
 
 
 def _partitions(plan: Plan) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from edgeimg.errors import UserError
 from edgeimg.host import packages_for
 from edgeimg.manifest.base import YoctoConf
 from edgeimg.plan.plan import Plan, PlannedRepository, YoctoPlan
@@ -24,6 +25,7 @@ from edgeimg.render.contents import (
     add_golden,
     add_models,
     header,
+    licenses,
     named_at,
     own_app,
 )
@@ -74,11 +76,11 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     if plan.runtime.wheel is not None:
         tree.copy_folder(data("layers") / LAYER / "classes-recipe", f"{LAYER}/classes-recipe")
     app_license = _add_app(tree, plan)
-    licenses = _add_models(tree, plan, inputs)
+    md5 = _add_models(tree, plan, inputs)
     context = _context(plan, _at_lock(plan.yocto, inputs.lock), inputs)
     context["app"] = app_license
-    context["licenses_md5"] = licenses
-    context["overlay"] = _add_overlay(tree, plan)
+    context["licenses_md5"] = md5
+    context["overlay"], context["overlay_files"] = _add_overlay(tree, plan)
     _add_features(tree, plan)
     _add_goldens(tree, plan, inputs.goldens)
     for path, template in _rendered(plan, plan.yocto).items():
@@ -164,7 +166,7 @@ def _add_models(tree: Tree, plan: Plan, inputs: Inputs) -> str:
     """The models, and the file that says their licences; its MD5."""
     files = f"{LAYER}/recipes-ml/edge-model/edge-model"
     add_models(tree, plan, inputs.compiled, contents(plan))
-    content = "".join(f"{one.name}: {one.license or 'not said'}\n" for one in plan.models)
+    content = licenses(plan)
     tree.add(f"{files}/LICENSES", Text(content=content))
     return _md5(content.encode())
 
@@ -182,29 +184,44 @@ def _add_goldens(tree: Tree, plan: Plan, goldens: Iterable[Golden]) -> None:
         add_golden(tree, models[golden.model], golden, into)
 
 
-def _add_overlay(tree: Tree, plan: Plan) -> bool:
-    """The user's overlay, and a list of what version control does not keep of it."""
+def _add_overlay(tree: Tree, plan: Plan) -> tuple[bool, bool]:
+    """The user's overlay, and a list of what version control or BitBake does not keep of it.
+
+    Returns:
+        Whether there is one, and whether it has files.
+    """
     if not plan.overlay:
-        return False
+        return False, False
     images = f"{LAYER}/recipes-core/images"
     into = f"{images}/overlay"
     with named_at(plan.overlay_place):
         tree.copy_folder(plan.overlay, into, what="overlay", exact=True)
     lines = [f"folder {path.removeprefix(into)}\n" for path in tree.empty]
-    for path, one in tree.files.items():
-        if not path.startswith(f"{into}/"):
-            continue
+    ours = {path: one for path, one in tree.files.items() if path.startswith(f"{into}/")}
+    for path, one in ours.items():
         name = path.removeprefix(into)
-        # BitBake's checksums see neither modes nor the targets of links.
+        # BitBake's checksums do not see modes, and follow links on the machine that builds.
         if isinstance(one, Link):
-            lines.append(f"link {name} -> {one.target}\n")
+            with named_at(plan.overlay_place):
+                lines.append(_link(name, one.target))
+            del tree.files[path]
             continue
         if one.private:
             lines.append(f"private {name}\n")
         if one.executable:
             lines.append(f"executable {name}\n")
     tree.add(f"{images}/overlay.txt", Text(content="".join(sorted(lines))))
-    return True
+    return True, any(path in tree.files for path in ours)
+
+
+def _link(name: str, target: str) -> str:
+    """The line of a link, whose name is read up to the first arrow."""
+    line = f"link {name} -> {target}\n"
+    if line.partition(" -> ")[2] != f"{target}\n":
+        raise UserError(
+            f"{name[1:]} is a link with an arrow in its name", place="overlay", hint="Rename it."
+        )
+    return line
 
 
 def _summaries(yocto: YoctoPlan) -> dict[str, str]:
@@ -310,6 +327,13 @@ def _bblayers(repositories: Mapping[str, PlannedRepository]) -> list[str]:
     ]
 
 
+def _uri(url: str) -> str:
+    """A URL also of what is one for git only: BitBake takes no `git@host:path`."""
+    if "://" not in url and (found := re.fullmatch(r"([^/:]+):/*(.+)", url)):
+        return f"ssh://{found[1]}/{found[2]}"
+    return url
+
+
 def _bitbake_setup(plan: Plan, yocto: YoctoPlan) -> str:
     """A configuration for `bitbake-setup init`."""
     layers = [
@@ -320,7 +344,7 @@ def _bitbake_setup(plan: Plan, yocto: YoctoPlan) -> str:
     sources: dict[str, Any] = {}
     for name, one in yocto.repositories.items():
         if one.url:
-            remote = {"uri": one.url, "branch": one.branch, "rev": one.commit}
+            remote = {"uri": _uri(one.url), "branch": one.branch, "rev": one.commit}
             sources[name] = {"git-remote": remote}
         else:
             sources[name] = {"local": {"path": str(one.folder)}}

@@ -20,4 +20,5 @@ do_install() {
 
 FILES:${PN} += "${nonarch_libdir}/edgeimg"
 
-RDEPENDS:${PN} = "edge-infer minisign"
+# systemd-run is there.
+RDEPENDS:${PN} = "edge-infer minisign systemd-extra-utils"

@@ -31,7 +31,8 @@ FILES_SOLIBSDEV = ""
 RPROVIDES:${PN} = "\
     base-files base-passwd bash busybox ca-certificates dropbear kmod libc6 libgcc1 libstdc++6 \
     openssh openssh-sshd packagegroup-core-boot packagegroup-core-ssh-dropbear \
-    packagegroup-core-ssh-openssh ptest-runner python3-core shadow systemd tzdata udev \
+    packagegroup-core-ssh-openssh ptest-runner python3-core shadow systemd systemd-extra-utils \
+    tzdata udev \
 "
 DEBIAN_NOAUTONAME:${PN} = "1"
 DEBIAN_NOAUTONAME:${PN}-dev = "1"

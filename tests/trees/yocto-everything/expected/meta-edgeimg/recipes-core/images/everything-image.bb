@@ -12,20 +12,28 @@ IMAGE_FEATURES += "read-only-rootfs empty-root-password serial-autologin-root al
 IMAGE_LINGUAS = ""
 
 # The folder overlay over all else, and what version control does not keep of it.
-do_rootfs[file-checksums] += "${THISDIR}/overlay:True ${THISDIR}/overlay.txt:True"
+do_rootfs[file-checksums] += "${THISDIR}/overlay:True"
+do_rootfs[file-checksums] += "${THISDIR}/overlay.txt:True"
 overlay_files() {
-    if [ -d ${THISDIR}/overlay ]; then
-        tar -C ${THISDIR}/overlay --mode=u=rwX,go=rX -cf ${WORKDIR}/overlay.tar .
-        # Folders of the image keep their rights, and stay links where they are links.
-        tar -C ${IMAGE_ROOTFS} --no-same-owner --no-overwrite-dir --keep-directory-symlink \
-            -xf ${WORKDIR}/overlay.tar
-    fi
+    tar -C ${THISDIR}/overlay --mode=u=rwX,go=rX -cf ${WORKDIR}/overlay.tar .
+    # Folders of the image keep their rights, and stay links where they are links.
+    tar -C ${IMAGE_ROOTFS} --no-same-owner --no-overwrite-dir --keep-directory-symlink \
+        -xf ${WORKDIR}/overlay.tar
     while IFS= read -r line; do
         path="${IMAGE_ROOTFS}${line#* }"
         case $line in
         private*) chmod go= "$path" ;;
         folder*) mkdir -p "$path" ;;
+        link*)
+            path="${path%% -> *}"
+            mkdir -p "${path%/*}"
+            # Only an empty folder gives way.
+            if [ -d "$path" ] && [ ! -L "$path" ]; then rmdir "$path"; fi
+            ln -sfT -- "${line#* -> }" "$path"
+            ;;
         esac
     done <${THISDIR}/overlay.txt
 }
+# Before oe-core's commands, one of which enables units, and after them: they write files too.
 ROOTFS_POSTPROCESS_COMMAND += "overlay_files"
+ROOTFS_POSTPROCESS_COMMAND:append = " overlay_files"
