@@ -44,6 +44,7 @@ for package in busybox linux; do
 done
 # What `make <package>-dirclean` does, without the seconds in which Buildroot reads its files.
 changed=
+set --
 # The version of a kernel from git is the name of its branch or tag.
 kernel=$(sed -n 's/^BR2_LINUX_KERNEL_VERSION="\(.*\)"$/\1/p' "$OUTPUT/.config" | tr ' /:' _)
 for package in $(echo "$again" | tr ' ' '\n' | sort -u); do
@@ -52,12 +53,13 @@ for package in $(echo "$again" | tr ' ' '\n' | sort -u); do
 	for built in "$OUTPUT/build/$package-"[0-9]* "$OUTPUT/build/$package-custom" \
 		"$OUTPUT/build/$package-$named"; do
 		[ -e "$built" ] || continue
-		rm -rf "$built" "$OUTPUT/per-package/$package"
+		set -- "$@" "$built" "$OUTPUT/per-package/$package"
 		changed="$changed $package"
 	done
 done
 if [ -n "$changed" ]; then
 	step "changed$changed"
+	rm -rf "$@"
 	# With this, the packages' folders are laid over the target, and what has gone would stay.
 	if grep -q '^BR2_PER_PACKAGE_DIRECTORIES=y' "$OUTPUT/.config"; then rm -rf "$OUTPUT/target"; fi
 fi

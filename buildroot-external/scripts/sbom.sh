@@ -6,9 +6,10 @@ mkdir -p build/images
 list_packages
 sbom=$PWD/build/images/sbom.cdx.json
 
-# $1: the folder that holds, or gets, the list of licences that have an identifier.
+# $1: the folder that holds, or gets, the list of licences that have an identifier. The tool runs a make
+# that would write into the checkout, which may not be ours to write to.
 cyclonedx() {
-	(cd "$BUILDROOT" && BR2_DL_DIR=$1 utils/generate-cyclonedx \
+	(cd "$BUILDROOT" && BR2_DL_DIR=$1 MAKEFLAGS="O=$OLDPWD/build/scratch" utils/generate-cyclonedx \
 		-i "$OLDPWD/build/show-info.json" -o "$sbom.new") 2>build/sbom.log
 }
 

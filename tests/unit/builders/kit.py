@@ -24,6 +24,7 @@ RELEASE = "2026.02.3"
 # The arguments that the real one takes too.
 MAKEFILE = """\
 export BR2_VERSION := {release}
+O := output
 run = @python3 fake_buildroot.py $(O) $@ $(foreach one,BR2_DEFCONFIG DEFCONFIG,$(one)=$($(one)))
 all:
 \t$(run)
@@ -32,13 +33,16 @@ defconfig savedefconfig menuconfig show-info clean:
 %-dirclean:
 \t$(run)
 print-version:
+\t@mkdir -p $(O)
 \t@echo $(BR2_VERSION)
 .PHONY: all defconfig savedefconfig menuconfig show-info clean
 """
 GENERATE = """\
+import subprocess
 import sys
 from pathlib import Path
 CYCLONEDX_VERSION = "1.6"
+subprocess.run(["make", "print-version"], check=True, capture_output=True)
 Path(sys.argv[sys.argv.index("-o") + 1]).write_text('{"bomFormat": "CycloneDX"}')
 """
 

@@ -48,6 +48,12 @@ def test_a_build_counts_packages_and_hands_out_its_files(trial: Trial) -> None:
     assert ">>> busybox" in (trial.project / "build/edgeimg.log").read_text()
 
 
+def test_nothing_is_written_into_the_checkout(trial: Trial) -> None:
+    before = sorted(trial.checkout.rglob("*"))
+    trial.build()
+    assert sorted(trial.checkout.rglob("*")) == before
+
+
 def test_nothing_is_built_twice(trial: Trial) -> None:
     trial.build()
     before = (trial.project / "build/images/digits.img.zst").stat().st_mtime_ns
