@@ -56,6 +56,7 @@ APP = {
     "etc/edgeimg/verify.conf",
     "usr/bin/edge-infer",
     "usr/lib/edgeimg/features",
+    "usr/lib/edgeimg/lines.awk",
     "usr/lib/edgeimg/service",
     "usr/lib/edgeimg/verify",
     "usr/lib/systemd/system-generators/edgeimg",

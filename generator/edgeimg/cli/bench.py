@@ -55,7 +55,7 @@ def bench(
         int, typer.Option("--iterations", min=1, max=1_000_000, help="Inferences of each.")
     ] = 200,
     time_limit: Annotated[
-        float, typer.Option("--time-limit", min=1, help="Seconds for the guest or the device.")
+        float, typer.Option("--time-limit", min=1, help="Seconds for each that is measured.")
     ] = 600,
     verbose: options.Verbose = False,
     output: options.Output = Format.text,

@@ -143,8 +143,13 @@ def verify(
     boot: Boot = None,
     target: options.Target = None,
     time_limit: Annotated[
-        float, typer.Option("--time-limit", min=1, help="Seconds until the guest is given up.")
-    ] = 300,
+        float,
+        typer.Option(
+            "--time-limit",
+            min=1,
+            help="Seconds for a guest's start and for each sample; with --target, for all.",
+        ),
+    ] = 600,
     junit: Annotated[
         Path | None, typer.Option("--junit", help="Where to write JUnit XML; default: in build/.")
     ] = None,

@@ -13,10 +13,7 @@ _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_MARKER = re.compile(
-    r"edgeimg: (?:(init)|((?:verify|bench) end)|verify ([a-z0-9-]+) ([a-z]+)"
-    r"|service ([a-z0-9-]+) start)\s*$"
-)
+_MARKER = re.compile(r"edgeimg: (?:(init)|(?:verify|bench) (?:(end)|([a-z0-9-]+ [a-z0-9, -]+)))$")
 _INFERENCE = re.compile(r"([a-z0-9][a-z0-9-]*): \{")
 PANIC = "Kernel panic - not syncing"
 
@@ -41,7 +38,8 @@ class Console:
         userspace_seconds: when the guest's init said so.
         first_inference_seconds: when a service gave its first answer.
         panic: the line of a kernel panic.
-        ended: whether `verify` or `bench` is through.
+        doing: what `verify` or `bench` is at: `digits reference, 3 answered`.
+        ended: whether they are through.
     """
 
     def __init__(self) -> None:
@@ -49,6 +47,7 @@ class Console:
         self.userspace_seconds: float | None = None
         self.first_inference_seconds: float | None = None
         self.panic: str | None = None
+        self.doing = ""
         self.ended = False
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._rest = ""
@@ -87,8 +86,8 @@ class Console:
             return
         if found[1] and self.userspace_seconds is None:
             self.userspace_seconds = line.seconds
-        if found[2]:
-            self.ended = True
+        self.ended = self.ended or bool(found[2])
+        self.doing = found[3] or self.doing
 
 
 def clean(text: str) -> str:

@@ -73,7 +73,8 @@ def boot(
     Args:
         how: None: as the artefacts say.
         port: `edgeimg.verify`, or another one that the guest's script knows.
-        time_limit: seconds for all of it.
+        time_limit: seconds in which the guest gets no further: with its start, a sample, or
+            what it sends.
         silence_limit: seconds without a sign of life on the console or the port.
 
     Raises:
@@ -162,6 +163,8 @@ class _Watch:
         self._replies = 0
         self._stream_size = 0
         self._alive = 0.0  # seconds of the last sign of life
+        self._doing = ""
+        self._further = 0.0  # seconds when the guest last got further
         self._panic_at: float | None = None
         self._end_at: float | None = None
 
@@ -196,6 +199,8 @@ class _Watch:
             self._alive = now
         for line in self.console.feed(data, now, final=final):
             self._report(Log(line=line.text))
+        if self.console.doing != self._doing:
+            self._doing, self._further = self.console.doing, now
 
     def _reply(self, process: subprocess.Popen[bytes], data: bytes) -> None:
         """Be a terminal of 80x24 to who asks; what waits for an answer waits in vain else."""
@@ -216,7 +221,7 @@ class _Watch:
                 console=self.console.tail(),
             )
         if size != self._stream_size:
-            self._stream_size, self._alive = size, now
+            self._stream_size, self._alive, self._further = size, now, now
         if self.console.panic is not None:
             self._panic_at = now if self._panic_at is None else self._panic_at
             return now > self._panic_at + PANIC_SECONDS
@@ -224,9 +229,9 @@ class _Watch:
             self._end_at = now if self._end_at is None else self._end_at
             return now > self._end_at + POWER_OFF_SECONDS
         silent_for = now - self._alive
-        if now > self._time_limit:
+        if now - self._further > self._time_limit:
             raise self._hang(
-                f"the guest did not end within {self._time_limit:g} seconds",
+                f"the guest got no further within {self._time_limit:g} seconds",
                 hint="If it was still at work, give it more with --time-limit.",
             )
         if silent_for > self._silence_limit:

@@ -22,6 +22,7 @@ APP_TESTS = ("tests/", "fuzz/")
 # What starts the app, with any builder: path in `debian-image/` -> name in a package.
 SUPPORT = {
     "root/usr/lib/edgeimg/features": "features",
+    "root/usr/lib/edgeimg/lines.awk": "lines.awk",
     "root/usr/lib/edgeimg/verify": "verify",
     "features/systemd/root/usr/lib/edgeimg/service": "service.systemd",
     "features/systemd/root/usr/lib/systemd/system-generators/edgeimg": "generator",

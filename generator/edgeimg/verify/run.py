@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edgeimg.errors import UserError
-from edgeimg.events import Log, Progress, Report, Step, silent
+from edgeimg.events import Event, Log, Progress, Report, Step, silent
 from edgeimg.guest.device import ERROR, Device, refusal
 from edgeimg.guest.errors import GuestError
 from edgeimg.guest.machine import Artefacts, Boot
@@ -49,13 +49,21 @@ def verify_guest(
             hint="Verify on one of the qemu boards, or on the hardware itself.",
         )
     how = how or artefacts.boots
+    follow = _follow(report, len(goldens))
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Log):
+            follow(event.line)
+        else:
+            report(event)
+
     begin = time.monotonic()
     try:
         run = boot(
             qemu,
             artefacts,
             how=how,
-            report=report,
+            report=watch,
             time_limit=time_limit,
             silence_limit=silence_limit,
         )
@@ -90,21 +98,11 @@ def verify_device(
     report(Step(name="run", detail=f"on {device}"))
     script = (data("debian-image") / "root/usr/lib/edgeimg/verify").read_text("utf-8")
     modes = list(dict.fromkeys(golden.mode for golden in goldens))
-    runs = len(plan.models) * len(modes)
-    done = 0
-
-    def on_line(line: str) -> None:
-        nonlocal done
-        if line.startswith("edgeimg: verify "):
-            report(Progress(name="run", done=done, total=runs, detail=line[16:]))
-            done += 1
-        else:
-            report(Log(line=line))
-
+    follow = _follow(report, len(goldens))
     begin = time.monotonic()
     judged: Judged
     try:
-        answer = device.run(script, ["stdout", *modes], timeout=time_limit, on_line=on_line)
+        answer = device.run(script, ["stdout", *modes], timeout=time_limit, on_line=follow)
         if answer.status and any(line.startswith(ERROR) for line in answer.stderr.splitlines()):
             raise refusal(answer, "the device cannot be verified", device)
         report(Step(name="compare", detail=f"{len(goldens)} runs"))
@@ -115,6 +113,23 @@ def verify_device(
     failures = tuple(_with_hint(one, plan) for one in judged[0])
     verdict = _verdict(plan, goldens, "", None, (failures, judged[1]), ())
     return replace(verdict, target=str(device), seconds=time.monotonic() - begin)
+
+
+def _follow(report: Report, runs: int) -> Callable[[str], None]:
+    """Reports each line that the script `verify` or the guest says, and how far they are."""
+    begun: list[str] = []
+
+    def follow(line: str) -> None:
+        report(Log(line=line))
+        _, said, doing = line.partition("edgeimg: verify ")
+        run = doing.partition(",")[0]
+        if not said or run == "end":
+            return
+        if run not in begun:
+            begun.append(run)
+        report(Progress(name="run", done=len(begun) - 1, total=runs, detail=doing))
+
+    return follow
 
 
 def _with_hint(failure: Failure, plan: Plan) -> Failure:

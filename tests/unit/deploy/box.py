@@ -102,7 +102,7 @@ class Box:
         self.write("etc/edge-infer/digits.json", f'{{"model": "{folder}/image-model"}}\n')
         for source in (DEPLOY / "deploy", DEPLOY / "deployed"):
             self._script(source)
-        for name in ("service", "verify"):
+        for name in ("lines.awk", "service", "verify"):
             self._script(PROGRAMS / "root/usr/lib/edgeimg" / name)
         self._script(PROGRAMS / "device/infer")
         self.program("edge-infer", APP.replace("NAME", ""))

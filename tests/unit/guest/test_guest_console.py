@@ -32,7 +32,10 @@ def test_markers() -> None:
     assert console.userspace_seconds == 1.0
     assert console.first_inference_seconds == 2.0
     assert not console.ended
-    console.feed(b"edgeimg: verify digits default\nedgeimg: verify end\n", 3.0)
+    console.feed(b"edgeimg: verify digits default\n", 2.5)
+    assert console.doing == "digits default"
+    console.feed(b"x: {edgeimg: verify digits default, 3 answered\nedgeimg: verify end\n", 3.0)
+    assert console.doing == "digits default, 3 answered"
     assert console.ended
 
 

@@ -15,6 +15,7 @@ import pytest
 from edgeimg.resources import data
 
 IMAGE = data("debian-image")
+LIB = IMAGE / "root/usr/lib/edgeimg"
 NETWORK = IMAGE / "features/network/root"
 SSH = IMAGE / "features/ssh/root/etc/edgeimg/init.d/40-ssh"
 APPLETS = ["awk", "cat", "grep", "ln", "mkdir", "mkfifo", "mv", "rm", "sh", "sleep", "sync"]
@@ -76,8 +77,9 @@ def test_answers_longer_than_a_fifo_holds(device: Device) -> None:
     device.fake("edge-infer", app + '; print "0}" }\'; done\n')
     device.fake("logger", "cat >/dev/null\n")
     for name in ("first", "service"):
-        text = (IMAGE / "root/usr/lib/edgeimg" / name).read_text()
+        text = (LIB / name).read_text()
         device.write(name, re.sub(r"/(run|sys|usr|etc)/", rf"{device.folder}/\1/", text))
+    device.write("usr/lib/edgeimg/lines.awk", (LIB / "lines.awk").read_text())
     device.path("run/edgeimg/x")
     device.path("etc/edge-infer/x")
     device.write(
@@ -91,6 +93,65 @@ def test_answers_longer_than_a_fifo_holds(device: Device) -> None:
     ended = re.findall(r"^(answered|edgeimg: service \w done)$", said, re.MULTILINE)
     assert sorted(ended) == ["answered", "edgeimg: service a done", "edgeimg: service b done"]
     assert said.count("a: {1,") == said.count("b: {1,") == 3
+
+
+@pytest.mark.parametrize("awk", ["busybox awk", "mawk", "gawk"])
+def test_a_console_is_not_flooded(awk: str, tmp_path: Path) -> None:
+    # A camera's 500 answers at once, and one of a megabyte; then a log line.
+    answers = [f'{{"frame":{n}}}\n' for n in range(500)] + ["{" + "1," * 500_000 + "0}\n"]
+    log = tmp_path / "log"
+    done = subprocess.run(
+        f"{awk} -v name=a -v log_to='cat >{log}' -v told=1 -f {LIB}/lines.awk",
+        shell=True,
+        input="".join([answers[-1], *answers, "the end\n"]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    said = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert said[1:20] == [f'a: {{"frame":{n}}}' for n in range(19)]
+    assert 20 < len(said) < 50  # what took whole seconds on a slow machine
+    assert said[-1] == "a: the end"
+    assert said[0].endswith(",1, ...") or said[0].endswith("1,1 ...")
+    assert len(said[0]) < 1100
+    assert log.read_text() == "".join([answers[-1], *answers, "the end\n"])
+
+
+def test_verify_says_how_far_it_is(device: Device) -> None:
+    device.write("sys/class/virtio-ports/vport0p1/name", "edgeimg.verify\n")
+    device.write("etc/edgeimg/verify.conf", "KERNELS=default\n")
+    device.path("run/x")
+    for name in ("basename", "find", "sha256sum", "sort", "tail", "tar", "wc"):
+        device.path(f"bin/{name}").symlink_to("/bin/busybox")
+    for name in ("poweroff", "renice"):
+        device.fake(name)
+    device.fake("sleep", "exec /bin/sleep 0.3\n")
+    # It works until it is told three times; then it hangs, and nobody speaks for it.
+    device.write("etc/edge-infer/toy.json", "{}")
+    device.fake(
+        "edge-infer",
+        f"""echo answer
+while [ $(grep -c ', 1 answered' {device.folder}/dev/console) -lt 3 ]; do :; done
+/bin/sleep 2
+""",
+    )
+    device.path("usr/share/edge-infer").mkdir(parents=True)
+    device.path("dev/x")
+    device.path("proc/uptime").unlink()
+    device.path("proc").rmdir()
+    device.path("proc").symlink_to("/proc")
+    text = (LIB / "verify").read_text().replace(" >/dev/console", " >>/dev/console")
+    text = re.sub(r"(?<=[ =])/(?=dev/\$|usr/share)", f"{device.folder}/", text)
+    device.write("verify", text)
+    device.run(device.folder / "verify")
+    said = device.path("dev/console").read_text().splitlines()
+    assert said[0] == "edgeimg: verify toy default"
+    assert said[1:4] == ["edgeimg: verify toy default, 1 answered"] * 3
+    assert said.count(said[1]) <= 4  # what it used until it hung
+    assert said[-1] == "edgeimg: verify end"
+    assert device.calls()[-1] == "poweroff -f"
 
 
 def test_the_first_interface_of_a_network(device: Device) -> None:

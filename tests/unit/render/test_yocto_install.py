@@ -129,6 +129,7 @@ def test_the_app_installs_what_starts_it(emitted: tuple[Project, Parsed]) -> Non
     assert _installed(recipe) == {
         "/etc/edgeimg/verify.conf": 0o644,
         "/usr/lib/edgeimg/features": 0o755,
+        "/usr/lib/edgeimg/lines.awk": 0o644,
         "/usr/lib/edgeimg/service": 0o755,
         "/usr/lib/edgeimg/verify": 0o755,
         "/usr/lib/systemd/system-generators/edgeimg": 0o755,

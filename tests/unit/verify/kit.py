@@ -172,6 +172,7 @@ pathlib.Path(__file__).with_suffix(".pid").write_text(str(os.getpid()))
 for text in part["console"]:
     sys.stdout.buffer.write(text.encode("latin-1"))
     sys.stdout.flush()
+    time.sleep(part["pause"])
 for word in sys.argv:
     if word.startswith("file,id=edgeimg-verify,path=") and part["stream"]:
         target = word.split("path=", 1)[1].replace(",,", ",")
@@ -211,7 +212,7 @@ class FakeQemu:
         stream: bytes | None = None,
         **more: Any,
     ) -> None:
-        """Set the part: console, stream, and `stderr`, `sleep`, `status`, `kill`."""
+        """Set the part: console, stream, and `pause`, `stderr`, `sleep`, `status`, `kill`."""
         name = ""
         if stream is not None:
             (self.folder / "stream.tar").write_bytes(stream)
@@ -220,6 +221,7 @@ class FakeQemu:
             "version": "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)",
             "console": list(console),
             "stream": name,
+            "pause": 0,
             "stderr": "",
             "sleep": 0,
             "status": 0,

@@ -19,7 +19,7 @@ from tests.unit.verify.kit import (
 )
 
 from edgeimg.errors import UserError
-from edgeimg.events import Event, Log
+from edgeimg.events import Event, Log, Progress
 from edgeimg.manifest.board import RefusedQemu
 from edgeimg.verify.report import as_json, junit_xml, rows
 from edgeimg.verify.run import verify_guest
@@ -108,7 +108,26 @@ def test_time_limit(qemu: FakeQemu) -> None:
     qemu.play([], sleep=60)
     kind, message = only(verify(qemu, time_limit=0.5))
     assert kind == "hang"
-    assert message == "the guest did not end within 0.5 seconds, without a word"
+    assert message == "the guest got no further within 0.5 seconds, without a word"
+
+
+def test_a_guest_that_gets_further(qemu: FakeQemu) -> None:
+    # It starts in 3 s and then needs 4 s more, 0.4 s for each sample; one may take 3.5 s.
+    slow = [f"edgeimg: verify toy default, {n} answered\n" for n in range(10)]
+    qemu.play([*GOOD_CONSOLE[:-1], *slow, GOOD_CONSOLE[-1]], stream=Stream().data(), pause=0.4)
+    events: list[Event] = []
+    verdict = verify(qemu, time_limit=3.5, report=events.append)
+    assert verdict.passed, verdict.failures
+    said = [event for event in events if isinstance(event, Progress)]
+    assert (said[-1].done, said[-1].total) == (1, 2)
+    assert said[-1].detail == "toy default, 9 answered"
+
+
+def test_a_guest_that_says_the_same_again(qemu: FakeQemu) -> None:
+    qemu.play(["edgeimg: verify toy default, 0 answered\n"] * 20, pause=0.2, sleep=60)
+    kind, message = only(verify(qemu, time_limit=1))
+    assert kind == "hang"
+    assert message.startswith("the guest got no further within 1 seconds, after")
 
 
 def test_qemu_dies_with_an_error(qemu: FakeQemu) -> None:

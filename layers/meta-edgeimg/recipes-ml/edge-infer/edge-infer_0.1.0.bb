@@ -31,6 +31,7 @@ PACKAGECONFIG[tflite] = "\
 do_install:append() {
     install -d ${D}${nonarch_libdir}/edgeimg
     install -m 0755 ${S}/support/features ${S}/support/verify ${D}${nonarch_libdir}/edgeimg/
+    install -m 0644 ${S}/support/lines.awk ${D}${nonarch_libdir}/edgeimg/
     install -m 0755 ${S}/support/service.systemd ${D}${nonarch_libdir}/edgeimg/service
 
     install -d ${D}${systemd_system_unitdir}/multi-user.target.d
