@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgeimg.manifest.base import WORD_PATTERN
 
@@ -37,9 +38,11 @@ def origin(layer: Path, series: tuple[str, ...] = ()) -> Origin:
     Args:
         series: names that a branch has which is preferred, where several hold the commit.
     """
-    from git import Repo
-    from git.exc import GitError
-
+    try:
+        from git import Repo
+        from git.exc import GitError
+    except ImportError:  # it looks for the program
+        return Origin(folder=layer, why="may be a checkout, and there is no git to tell")
     try:
         with Repo(layer, search_parent_directories=True) as repo:
             return _of(repo, layer, series)
@@ -48,26 +51,35 @@ def origin(layer: Path, series: tuple[str, ...] = ()) -> Origin:
         return Origin(folder=layer, why=kind or "git cannot read it")
 
 
-def _of(repo: object, layer: Path, series: tuple[str, ...]) -> Origin:
-    from git import Repo
-
-    assert isinstance(repo, Repo)
-    top = Path(str(repo.working_tree_dir)).resolve()
+def _of(repo: Any, layer: Path, series: tuple[str, ...]) -> Origin:
+    top, layer = Path(str(repo.working_tree_dir)).resolve(), layer.resolve()
+    if not repo.git.ls_files("--", layer):  # unpacked in somebody's checkout
+        return Origin(folder=layer, why="is not in the git checkout around it")
     commit = repo.head.commit.hexsha
-    remotes = [one for one in repo.remotes if one.name == "origin"] or list(repo.remotes)
+    remotes = sorted(repo.remotes, key=lambda one: one.name != "origin")
     if not remotes:
         return Origin(folder=top, why="has no remote")
-    url = remotes[0].url
-    if repo.is_dirty():
+    new = repo.git.ls_files("--others", "--exclude-standard", "-x", "__pycache__", "--", layer)
+    if repo.is_dirty() or new:
         return Origin(folder=top, why="has changes that are not committed")
+    # Of another remote, and of repo's `m/...`, a branch is none of this address.
+    having = [(one, _branches(repo, f"refs/remotes/{one.name}/", commit)) for one in remotes]
+    remote, branches = next((one for one in having if one[1]), having[0])
+    # Who has cloned it, and by which token, is not for others.
+    url = re.sub(r"^(https?://)[^/]*@", r"\1", remote.url)
     if not re.match(r"(https?|git|ssh)://|[\w.-]+@[\w.-]+:", url) or not re.match(
         WORD_PATTERN, url
     ):
         return Origin(folder=top, why=f"has the remote {url[:200]}, which is not for others")
-    listed = repo.git.branch("-r", "--contains", commit, "--format=%(refname:lstrip=3)")
-    branches = [one for one in listed.split() if one != "HEAD" and re.match(WORD_PATTERN, one)]
     if not branches:
         return Origin(folder=top, why="is at a commit that no branch of its remote has")
     own = "" if repo.head.is_detached else repo.active_branch.name
     best = [one for one in (own, *series) if one in branches] or branches
     return Origin(folder=top, url=url, branch=best[0], commit=commit)
+
+
+def _branches(repo: Any, start: str, commit: str) -> list[str]:
+    """The branches below `refs/remotes/NAME/` that hold the commit."""
+    listed = repo.git.for_each_ref(start, "--contains", commit, "--format=%(refname)").split()
+    names = [one.removeprefix(start) for one in listed]
+    return [one for one in names if one != "HEAD" and re.match(WORD_PATTERN, one)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,12 +99,20 @@ def test_a_clean_checkout_is_named_by_its_commit(edgeimg, place, session_cache) 
     assert project.yaml("kas.lock.yml")["overrides"]["repos"]["meta-acme"] == {"commit": commit}
 
 
-@pytest.mark.parametrize("state", ["dirty", "no remote", "unpublished", "local remote"])
+@pytest.mark.parametrize(
+    "state", ["dirty", "new", "no remote", "unpublished", "local remote", "around"]
+)
 def test_what_others_cannot_clone_is_a_folder(edgeimg, place, state: str) -> None:  # type: ignore[no-untyped-def]
     folder = acme(place / "meta-acme")
     publish(folder, str(place) if state == "local remote" else URL)
     if state == "dirty":
         (folder / "conf/machine/acme-one.conf").write_text(f'{BOARD}\nX = "1"\n')
+    elif state == "new":
+        (folder / "conf/machine/acme-two.conf").write_text(BOARD)
+    elif state == "around":  # a layer that lies in a checkout and is not of it
+        shutil.rmtree(folder / ".git")
+        (place / ".gitignore").write_text("/meta-acme\n")
+        publish(place, URL)
     elif state == "no remote":
         git(folder, "remote", "remove", "origin")
     elif state == "unpublished":
@@ -112,6 +122,26 @@ def test_what_others_cannot_clone_is_a_folder(edgeimg, place, state: str) -> Non
     said = board()["builders"]["yocto"]["repositories"]["meta-acme"]
     assert list(said) == ["path"]
     assert (place / "boards" / said["path"]).resolve() == folder
+
+
+def test_a_branch_is_one_of_the_remote_that_is_named(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    folder = acme(place / "meta-acme")
+    publish(folder, URL)
+    # As the tool `repo` leaves it: the branch of the manifest, and a remote of any name.
+    git(folder, "update-ref", "refs/remotes/m/a-manifest", "HEAD")
+    git(folder, "update-ref", "-d", "refs/remotes/origin/wrynose")
+    git(folder, "remote", "add", "vendor", "https://ci:s3cret@example.org/fork")
+    git(folder, "update-ref", "refs/remotes/vendor/theirs", "HEAD")
+    edgeimg("bsp", "import", "meta-acme")
+    said = board()["builders"]["yocto"]["repositories"]["meta-acme"]
+    assert (said["url"], said["branch"]) == ("https://example.org/fork", "theirs")
+
+
+def test_without_git_a_layer_is_a_folder(edgeimg, place, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    publish(acme(place / "meta-acme"), URL)
+    monkeypatch.setitem(sys.modules, "git", None)
+    assert edgeimg("bsp", "import", "meta-acme").status == 0
+    assert list(board()["builders"]["yocto"]["repositories"]["meta-acme"]) == ["path"]
 
 
 def test_edits_are_kept(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
