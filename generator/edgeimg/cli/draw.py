@@ -111,13 +111,13 @@ class Drawer:
                 seconds = f"{time.monotonic() - self.began:6.1f} s"
                 self._say(f"{colored(seconds, 'dim', sys.stderr)}  {event.name}{detail}")
             case Progress() if self.live:
-                filled = 24 * event.done // max(event.total, 1)
-                bar = colored("━" * filled, "cyan", sys.stderr) + "─" * (24 - filled)
-                self._live(f"{bar} {event.done}/{event.total} {event.name} {plain(event.detail)}")
+                filled = min(24 * event.done // max(event.total, 1), 24)
+                text = f"{event.done}/{event.total} {event.name} {plain(event.detail)}"
+                self._live(f"{'━' * filled}{'─' * (24 - filled)} {text}", "cyan", filled)
             case Log() if self.logs:
                 self._say(plain(event.line))
             case Log() if self.live:
-                self._live(colored(plain(event.line), "dim", sys.stderr))
+                self._live(plain(event.line), "dim")
             case _:
                 pass
 
@@ -125,13 +125,13 @@ class Drawer:
         self._erase()
         print(text, file=sys.stderr, flush=True)
 
-    def _live(self, text: str) -> None:
-        width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-        # Colour codes count for nothing on the screen; allow for the two of a bar.
-        room = width + (18 if "\033" in text else 0)
+    def _live(self, text: str, style: str, count: int | None = None) -> None:
+        """A line that is drawn over; its first `count` characters are in colour."""
+        # A terminal that was told no size says 0; what is too long for a line cannot be erased.
+        text = text[: (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1]
         self._erase()
-        self.status = text[:room]
-        print(f"\r{self.status}\033[0m", end="", file=sys.stderr, flush=True)
+        self.status = colored(text[:count], style, sys.stderr) + text[len(text[:count]) :]
+        print(f"\r{self.status}", end="", file=sys.stderr, flush=True)
 
     def _erase(self) -> None:
         if self.status:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -44,6 +48,28 @@ def test_text_of_anybody_stays_in_its_line() -> None:
     assert plain("a\nerror: b\tc") == "a error: b c"
     assert plain("C:\\n ü 漢") == "C:\\n ü 漢"
     assert plain("\x1b[31mred\x1b[0m \x1b]0;title\x07x\x9b\u202ey") == "red x\\x9b\\u202ey"
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(80, 79), (0, 79), (20, 19)])
+def test_what_is_drawn_over_fits_its_line(columns: int, shown: int) -> None:
+    ours, terminal = os.openpty()
+    size = struct.pack("HHHH", 24, columns, 0, 0)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
+    code = """if True:
+        from edgeimg.cli.draw import Drawer, Format
+        from edgeimg.events import Log, Progress
+        with Drawer(Format.text) as drawer:
+            drawer.report(Log(line="x" * 200))
+            drawer.report(Progress(name="tasks", done=3, total=9, detail="y" * 200))
+    """
+    env = {**os.environ, "TERM": "xterm"}
+    subprocess.run([sys.executable, "-c", code], stderr=terminal, env=env, check=True)
+    os.close(terminal)
+    with open(ours, "rb") as file:  # noqa: PTH123
+        said = file.read1(65536).decode()
+    assert "\x1b[2mx" in said and "\x1b[36m━" in said
+    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", said).split("\r")
+    assert max(map(len, lines)) == shown
 
 
 def test_names_have_no_escapes_and_no_control_characters(
