@@ -80,12 +80,15 @@ def import_(
     known = facts(catalog)
     with Drawer(output) as drawer:
         if any(is_external(one) for one in paths):
-            _check_options(context, external=True)
+            options.refuse(
+                context, ("bitbake", "core"), "an external tree of Buildroot, which PATH is"
+            )
             done = _external(catalog, known, paths, out, machine or (), force, drawer)
             notes: list[str] = []
         else:
             found = find(paths, bitbake=bitbake, core=core)
-            _check_options(context, external=False)  # now that it is one of Yocto's
+            # now that it is one of Yocto's
+            options.refuse(context, ("buildroot",), "a BSP of Yocto's, which PATH is")
             done, notes = import_boards(
                 found, known, out, machines=machine or (), force=force, report=drawer.report
             )
@@ -114,21 +117,6 @@ def import_(
     drawer.result({"boards": [one.to_json() for one in done], "notes": notes})
     if failed:
         raise typer.Exit(1)
-
-
-def _check_options(context: typer.Context, *, external: bool) -> None:
-    """What says nothing of this kind of BSP is not passed over.
-
-    Raises:
-        UserError: an option is for the other kind.
-    """
-    kind = "an external tree of Buildroot" if external else "a BSP of Yocto's"
-    for name in ("bitbake", "core") if external else ("buildroot",):
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":  # the environment may say it to all
-            raise UserError(
-                f"says nothing of {kind}, which PATH is", place=f"--{name}", hint="Leave it out."
-            )
 
 
 def _external(

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from edgeimg.events import Report
     from edgeimg.manifest.select import Selection
 
-SIGNATURE = ".minisig"
 MAX_SIGNATURE = 4096
 
 
@@ -43,6 +42,7 @@ def deploy_key(
 
 
 def deploy(
+    context: typer.Context,
     bundle: Annotated[
         Path | None,
         typer.Argument(help="A bundle made before, with its signature beside it (.minisig)."),
@@ -81,6 +81,9 @@ def deploy(
 
     device = parse_target(target, "--target") if target else None
     _check_options(bundle, target, key, app, bundle_only, rollback=rollback)
+    if bundle or rollback:
+        what = "a bundle that is made already" if bundle else "--rollback"
+        options.refuse(context, ("file", "board", "model", "builder", "settings", "key"), what)
     began = time.monotonic()
     with Drawer(output, logs=verbose) as drawer:
         if rollback:
@@ -182,12 +185,12 @@ def _read(bundle: Path) -> tuple[bytes, str]:
     """
     from edgeimg.manifest.load import shown
 
-    beside = bundle.with_name(bundle.name + SIGNATURE)
+    beside = _signature_of(bundle)
     try:
+        data = bundle.read_bytes()
         with beside.open("rb") as stream:
             # In UTF-8: by default minisign's trusted comment has the file's name.
             signature = stream.read(MAX_SIGNATURE).decode(errors="replace")
-        data = bundle.read_bytes()
     except OSError as error:
         name = Path(error.filename or bundle)
         hint = f"Sign it: minisign -Sm {shown(bundle)}." if name == beside else ""
@@ -201,6 +204,10 @@ def _read(bundle: Path) -> tuple[bytes, str]:
     return data, signature
 
 
+def _signature_of(bundle: Path) -> Path:
+    return bundle.parent / f"{bundle.name}.minisig"
+
+
 def _write(
     path: Path, data: bytes, signature: str, made: Bundle, output: Format, drawer: Drawer
 ) -> None:
@@ -208,12 +215,13 @@ def _write(
     from edgeimg.cache import write_atomic
     from edgeimg.manifest.load import shown
 
-    beside = path.with_name(path.name + SIGNATURE)
+    beside = _signature_of(path)
     try:
-        beside.unlink(missing_ok=True)  # that of an older one
         write_atomic(path, data)
         if signature:
             write_atomic(beside, signature.encode())
+        else:
+            beside.unlink(missing_ok=True)  # that of an older one
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror}", place=shown(path)) from None
     if output is Format.text:

@@ -64,6 +64,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def flash(
+    context: typer.Context,
     image: Annotated[
         Path | None,
         typer.Argument(help="Image, packed (.zst .gz .xz .bz2) or not; default: what was built."),
@@ -126,12 +127,16 @@ def flash(
             f"no image is named, and there is no {FILE_NAME} here or above",
             hint="Name the image's file; `edgeimg flash --list` shows the devices.",
         )
+    if image is not None:
+        names = ("file", "model", "builder", "settings", "project")
+        options.refuse(context, names, "an image that is named")
     if image is None:
         what = _built(file, board, model, builder, settings, project)
     else:
         what = _named(image, board)
     way = what.board.value.flash if what.board else None
     if usb or (way is not None and way.card is None):
+        options.refuse(context, ("bmap", "not_removable"), "a board that is flashed over USB")
         over_usb(what, how)
     elif how.given:
         raise UserError(

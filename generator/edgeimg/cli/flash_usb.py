@@ -70,6 +70,7 @@ def _files(what: What, how: How, flasher: Flasher, usb: UsbFlash) -> dict[str, P
         UserError, UserErrors: a word that the tool does not know, a file that is not there.
     """
     from edgeimg.flash.usb import find_files
+    from edgeimg.manifest.load import user_path
 
     named: dict[str, Path] = {}
     for one in how.given:
@@ -82,7 +83,7 @@ def _files(what: What, how: How, flasher: Flasher, usb: UsbFlash) -> dict[str, P
                 place="--with",
                 hint=did_you_mean(word, sorted(flasher.words)),
             )
-        named[word] = Path(path).expanduser()
+        named[word] = user_path(Path(), path, f"--with {word}")
     if not what.recipe:
         named.setdefault("image", what.path)
     missing = [

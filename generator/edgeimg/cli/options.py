@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeimg.cli.draw import Format
+from edgeimg.errors import UserError
 
 if TYPE_CHECKING:
     from edgeimg.manifest.select import Selection
@@ -98,6 +100,21 @@ Buildroot = Annotated[
         help="Your checkout of Buildroot; default: the pinned release is cloned.",
     ),
 ]
+
+
+def refuse(context: typer.Context, names: Sequence[str], what: str) -> None:
+    """What says nothing of what is done is not passed over.
+
+    Args:
+        names: of parameters of the command.
+
+    Raises:
+        UserError: one of them is given; the environment may say it to all.
+    """
+    for one in context.command.params:
+        source = context.get_parameter_source(one.name or "")
+        if one.name in names and source is not None and source.name == "COMMANDLINE":
+            raise UserError(f"says nothing of {what}", place=one.opts[0], hint="Leave it out.")
 
 
 def selection(

@@ -97,7 +97,7 @@ def new_key(path: Path) -> SecretKey:
 
 def public_path(path: Path) -> Path:
     """Where the public key of a secret one lies."""
-    return path.with_name(f"{path.name}.pub")
+    return path.parent / f"{path.name}.pub"
 
 
 def read_key(path: Path) -> SecretKey:

@@ -150,6 +150,18 @@ WRONG: dict[str, tuple[tuple[Any, ...], str]] = {
     "app": (("--bundle-only", "x", "--app", "edgeimg.yaml"), "edgeimg.yaml: is no Linux program"),
     "no app": (("--bundle-only", "x", "--app", "no"), "--app no: cannot be read: No such file"),
     "no such key": (("--bundle-only", "x", "--key", "no"), "no: cannot be read: No such file"),
+    "bundle and product": (
+        ("a.tar", "--target", TARGET, "--set", "x=1"),
+        "--set: says nothing of a bundle that is made already. Leave it out.",
+    ),
+    "bundle and key": (("a.tar", "--target", TARGET, "--key", "k"), "--key: says nothing of"),
+    "rollback and model": (
+        ("--rollback", "--target", TARGET, "--model", "m"),
+        "--model: says nothing of --rollback",
+    ),
+    "no bundle": (("a.tar", "--target", TARGET), "a.tar: cannot be read: No such file"),
+    "bundle is a folder": ((".", "--target", TARGET), ".: cannot be read: Is a directory"),
+    "written to a folder": (("--bundle-only", "."), ".: cannot be written"),
     "no folder": (("--bundle-only", "edgeimg.yaml/x"), "cannot be written"),
     "key inside": (
         ("--bundle-only", "x", "--key", "overlay/key"),
@@ -170,6 +182,17 @@ def test_wrong_words(edgeimg: Edgeimg, folder: Path, case: str) -> None:
     assert line in done.stderr
     assert len(done.stderr.splitlines()) <= 2
     assert not (folder / "x").exists()
+
+
+def test_what_cannot_be_written_takes_no_signature_away(edgeimg: Edgeimg, folder: Path) -> None:
+    (folder / "a.tar").mkdir()
+    (folder / "a.tar.minisig").write_text("precious")
+    assert edgeimg("deploy", "--bundle-only", "a.tar").status == 2
+    assert (folder / "a.tar.minisig").read_text() == "precious"
+
+
+def test_a_key_is_a_file(edgeimg: Edgeimg, folder: Path) -> None:
+    assert ".: exists already. It was not touched." in edgeimg("deploy-key", ".").stderr
 
 
 def test_deploy_key_says_what_to_write(edgeimg: Edgeimg, folder: Path) -> None:

@@ -228,6 +228,13 @@ def test_a_file_for_a_vendors_tool_is_not_for_a_card(
     assert "--with: is for a board that is flashed over USB" in refusal(edgeimg, image, *words)
 
 
+@pytest.mark.parametrize("option", ["--file", "--model", "--builder", "--set", "--project"])
+def test_of_a_named_image_no_product_is_asked(edgeimg: Edgeimg, image: Path, option: str) -> None:
+    words = ("--device", "/dev/null", "--yes", option, "x")
+    said = f"{option}: says nothing of an image that is named. Leave it out."
+    assert said in refusal(edgeimg, image, *words)
+
+
 def test_without_a_device_they_are_listed(edgeimg: Edgeimg, image: Path) -> None:
     answer = edgeimg("flash", image)
     assert answer.status == 2

@@ -278,6 +278,11 @@ def test_initrd_flash_as_another_user_is_told_the_command(
         (("--usb", "--board", "rock-5b", "--with", "x"), "--with x: is not WORD=FILE"),
         (("--usb", "--board", "rock-5b", "--with", "lader=x"), "Perhaps you meant 'loader'?"),
         (("--usb", "--board", "rock-5b", "--with", "loader=/x"), "/x: is not there"),
+        (
+            ("--usb", "--board", "rock-5b", "--with", "loader=~nobody-here/x"),
+            "--with loader: ~nobody-here/x is not a path here",
+        ),
+        (("--usb", "--board", "rock-5b", "--bmap", "x"), "--bmap: says nothing of a board that"),
         (("--usb", "--board", "imx93-evk"), "no imx-boot there, which uuu needs"),
     ],
 )
