@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,9 @@ DEPTH = 4
 MAX_FOLDERS = 20_000
 MAX_BESIDE = 1000
 # Folders of a layer that hold no layers.
-NOT_INTO = ("recipes", "dynamic-layers", "classes", "files", "conf", "lib", "scripts", "downloads")
+NOT_INTO = re.compile(
+    r"\..*|(?:recipes|classes)(?:-.*)?|dynamic-layers|files|conf|lib|scripts|downloads"
+)
 # oe-core's own, which nobody's BSP is.
 CORE = "core"
 OF_CORE = frozenset({CORE, "selftest", "skeleton"})
@@ -182,7 +185,7 @@ def _below(folders: Sequence[Path]) -> list[Path]:
             names[:] = sorted(
                 name
                 for name in names
-                if not name.startswith((".", *NOT_INTO)) and not (here / name / "lib/bb").exists()
+                if not NOT_INTO.fullmatch(name) and not (here / name / "lib/bb").exists()
             )
             if len(here.parts) - depth >= DEPTH:
                 names.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from edgeimg.errors import InternalError, UserError
-from edgeimg.manifest.load import is_folder, shown
+from edgeimg.manifest.load import is_file, is_folder, shown
 from edgeimg.process import run
 
 MAX_BYTES = 1 << 20
@@ -58,7 +59,16 @@ def read_kas(path: Path) -> Named:
         folders.append(folder)
         layers = repo.get("layers")
         for layer in layers or ["."]:
-            if (layers or {}).get(layer) not in ("disabled", "excluded", 0, False, "0", "n", "no"):
+            if (layers or {}).get(layer) not in (
+                "disabled",
+                "excluded",
+                0,
+                False,
+                "0",
+                "n",
+                "no",
+                "false",
+            ):
                 named.append((folder / layer).resolve())
     return Named(
         layers=tuple(named),
@@ -204,9 +214,9 @@ def read_repo(path: Path) -> Named:
     Raises:
         UserError: it is not a manifest, or includes one that is not there.
     """
-    projects: dict[str, str] = {}
+    projects: dict[str, str] = {}  # by their place: a project may be checked out twice
+    left: set[str] = set()
     seen: set[Path] = set()
-    # `include` is relative to the repository of the manifests.
     base = path.resolve().parent
     if base.name == ".repo":
         base = base / "manifests"
@@ -220,21 +230,31 @@ def read_repo(path: Path) -> Named:
         for element in _xml(file):
             name = element.get("name", "")
             if element.tag == "include" and name:
-                take((base / name).resolve())
+                # Relative to the repository of the manifests, which may have folders.
+                tops = (base, *base.parents[:3])
+                files = [top / name for top in tops if is_file(top / name)]
+                take((files or [base / name])[0].resolve())
             elif element.tag == "project" and name:
-                projects[name] = element.get("path") or name
+                place = element.get("path") or name
+                projects[place] = name
+                if "notdefault" in re.split(r"[,\s]+", element.get("groups", "")):
+                    left.add(place)
             elif element.tag == "remove-project":
-                projects.pop(name, None)
+                for place in [one for one, of in projects.items() if of == name]:
+                    del projects[place]
 
     take(path.resolve())
+    if path.parent.resolve().name == ".repo":  # which the user has added here
+        for file in sorted(path.parent.resolve().glob("local_manifests/*.xml")):
+            take(file)
     if not projects:
         raise UserError("names no project", place=shown(path), hint="Is it a manifest of repo?")
-    root = _workspace(path.resolve(), list(projects.values()))
+    root = _workspace(path.resolve(), list(projects))
     folders, missing = [], []
-    for name, place in sorted(projects.items()):
+    for place, name in sorted(projects.items()):
         if root is not None and is_folder(root / place):
             folders.append((root / place).resolve())
-        else:
+        elif place not in left:  # which repo checks out only when told to
             missing.append(f"{place}, project {name}")
     return Named(folders=tuple(folders), missing=tuple(missing))
 

@@ -37,6 +37,14 @@ def test_a_folder_of_layers(edgeimg, place) -> None:  # type: ignore[no-untyped-
     assert machines(answer) == ["acme-one", "two"]
 
 
+def test_a_folder_that_begins_as_one_of_a_layer(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    layer(place / "all/library/meta-one", "one", {"conf/machine/one.conf": BOARD})
+    layer(place / "all/filesystem-layer", "two", {"conf/machine/two.conf": BOARD})
+    layer(place / "all/meta-x/recipes-y/z", "three", {"conf/machine/three.conf": BOARD})
+    answer = edgeimg("bsp", "import", "all", "--output", "json")
+    assert machines(answer) == ["one", "two"]
+
+
 def test_two_layers_of_one_name(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     layer(place / "vendor/old", "acme", {"conf/machine/old.conf": BOARD}, series="dunfell")
     answer = edgeimg("bsp", "import", "vendor", "--output", "json")
@@ -77,7 +85,7 @@ def test_a_kas_file(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     )
     (place / "vendor/kas/main.yml").write_text(
         "header: {version: 14, includes: [kas/base.yml]}\nrepos:\n"
-        "  this: {layers: {meta-acme: , meta-tools: disabled}}\n"
+        "  this: {layers: {meta-acme: , meta-tools: 'false'}}\n"
     )
     answer = edgeimg("bsp", "import", "vendor/kas/main.yml", "--output", "json")
     assert machines(answer) == ["acme-one"]
@@ -117,6 +125,28 @@ def test_a_kas_file_of_another_repository(edgeimg, place) -> None:  # type: igno
     assert machines(answer) == ["acme-one"]
     assert git(place / "shared", "rev-parse", "HEAD", "main") == mine
     assert git(place / "shared", "remote", "get-url", "origin") == str(shared)
+
+
+def test_a_workspace_of_repo(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    """A manifest in a folder of its repository, groups, a local one, and a project twice."""
+    layer(place / "vendor/meta-two", "two", {"conf/machine/two.conf": BOARD})
+    files = {
+        "manifest.xml": '<include name="bsp/main.xml"/>',
+        "manifests/bsp/main.xml": '<include name="bsp/base.xml"/>'
+        '<project name="layers" path="vendor/meta-acme"/>'
+        '<project name="layers" path="vendor/meta-tools"/>'
+        '<project name="extra" groups="debug,notdefault"/>',
+        "manifests/bsp/base.xml": '<project name="core" path="openembedded-core"/>',
+        "local_manifests/mine.xml": '<project name="mine" path="vendor/meta-two"/>',
+    }
+    for name, content in files.items():
+        (place / ".repo" / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / ".repo" / name).write_text(f"<manifest>{content}</manifest>")
+    answer = edgeimg("bsp", "import", ".repo/manifest.xml", "--output", "json")
+    assert machines(answer) == ["acme-one", "two"]
+    assert "not checked out" not in answer.stderr
+    answer = edgeimg("bsp", "import", ".repo/manifests/bsp/main.xml", "--output", "json")
+    assert machines(answer) == ["acme-one"]
 
 
 def test_a_manifest_of_repo(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
