@@ -274,7 +274,7 @@ def _repository(made: Draft, name: str, at: Origin, layers: Sequence[Layer], out
     else:
         made.say(f"# A folder of this machine: it {one_line(at.why)}.", 8)
         made.say(f"path: {_path(at.folder, out)}", 8)
-    inside = [os.path.relpath(one.path, at.folder) for one in layers]
+    inside = [os.path.relpath(one.path.resolve(), at.folder) for one in layers]
     if inside != ["."]:
         made.say(f"layers: [{', '.join(quoted(one) for one in inside)}]", 8)
 

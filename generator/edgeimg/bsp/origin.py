@@ -38,6 +38,7 @@ def origin(layer: Path, series: tuple[str, ...] = ()) -> Origin:
     Args:
         series: names that a branch has which is preferred, where several hold the commit.
     """
+    layer = layer.resolve()  # a build's layers may be named by links
     try:
         from git import Repo
         from git.exc import GitError
@@ -48,11 +49,11 @@ def origin(layer: Path, series: tuple[str, ...] = ()) -> Origin:
             return _of(repo, layer, series)
     except (GitError, ValueError, OSError, TypeError) as error:
         kind = "is no git checkout" if type(error).__name__ == "InvalidGitRepositoryError" else ""
-        return Origin(folder=layer, why=kind or "git cannot read it")
+        return Origin(folder=layer, why=kind or "cannot be read by git")
 
 
 def _of(repo: Any, layer: Path, series: tuple[str, ...]) -> Origin:
-    top, layer = Path(str(repo.working_tree_dir)).resolve(), layer.resolve()
+    top = Path(str(repo.working_tree_dir)).resolve()
     if not repo.git.ls_files("--", layer):  # unpacked in somebody's checkout
         return Origin(folder=layer, why="is not in the git checkout around it")
     commit = repo.head.commit.hexsha

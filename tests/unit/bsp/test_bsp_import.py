@@ -137,6 +137,18 @@ def test_a_branch_is_one_of_the_remote_that_is_named(edgeimg, place) -> None:  #
     assert (said["url"], said["branch"]) == ("https://example.org/fork", "theirs")
 
 
+def test_a_layer_that_a_build_names_by_a_link(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    acme(place / "real/bsp/meta-acme")
+    publish(place / "real/bsp", URL)
+    (place / "meta-acme").symlink_to("real/bsp/meta-acme")
+    (place / "build/conf").mkdir(parents=True)
+    layers = f"{place}/openembedded-core/meta {place}/meta-acme"
+    (place / "build/conf/bblayers.conf").write_text(f'BBLAYERS = "{layers}"\n')
+    edgeimg("bsp", "import", "build")
+    said = board()["builders"]["yocto"]["repositories"]["bsp"]
+    assert (said["url"], said["layers"]) == (URL, ["meta-acme"])
+
+
 def test_without_git_a_layer_is_a_folder(edgeimg, place, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     publish(acme(place / "meta-acme"), URL)
     monkeypatch.setitem(sys.modules, "git", None)
