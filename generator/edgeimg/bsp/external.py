@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +79,14 @@ def import_external(
                 place="--machine",
                 hint=did_you_mean(name, sorted(files)),
             )
-    wanted = names or tuple(files)
+    wanted = tuple(dict.fromkeys(names)) or tuple(files)
     if not wanted:
         raise UserError("has no configs/*_defconfig", place=shown(tree))
     report(Step(name="Buildroot", detail=f"{release}, {len(wanted)} configurations"))
     done: list[Imported] = []
     with tempfile.TemporaryDirectory(prefix="edgeimg-bsp-") as scratch:
         output = Path(scratch)
-        run(
-            [buildroot / "support/scripts/br2-external", "-d", output, tree],
-            cwd=buildroot,
-            error=UserError,
-        )
+        _link(buildroot, tree, output)
         with environment(buildroot, output):
             kconfig = _kconfig(buildroot, tree)
             for index, name in enumerate(wanted):
@@ -98,6 +95,25 @@ def import_external(
                     _one(kconfig, files[name], tree, release, architectures, out, done, force=force)
                 )
     return done
+
+
+def _link(buildroot: Path, tree: Path, output: Path) -> None:
+    """Lets Buildroot's own script write what its Kconfig reads of the tree.
+
+    Raises:
+        UserError: it does not take the tree.
+    """
+    if re.search(r"\s", str(tree)):
+        raise UserError("make needs a path without blanks", place=shown(tree), hint="Move it.")
+    script = buildroot / "support/scripts/br2-external"
+    done = run([script, "-d", output, tree], cwd=buildroot, check=False)
+    if done.status != 0:
+        said = ""  # what the script finds wrong is a line for make
+        with suppress(OSError):
+            text = (output / ".br2-external.mk").read_text(encoding="utf-8", errors="replace")
+            said = text.partition("BR2_EXTERNAL_ERROR = ")[2]
+        why = one_line(said or done.stderr) or f"its script ended with status {done.status}"
+        raise UserError(f"Buildroot does not take it: {why}", place=shown(tree))
 
 
 def _kconfig(buildroot: Path, tree: Path) -> Any:

@@ -62,7 +62,7 @@ source "$BR2_BASE_DIR/.br2-external.in.menus"
 # Buildroot's own script writes these two files, and others.
 SCRIPT = """#!/bin/sh
 name=$(sed -n 's/^name: //p' "$3/external.desc")
-[ -n "$name" ] || { echo "$3: no name" >&2; exit 1; }
+[ -n "$name" ] || { echo "BR2_EXTERNAL_ERROR = $3: no name" >"$2/.br2-external.mk"; exit 1; }
 printf 'config BR2_EXTERNAL_%s_PATH\\n\\tstring\\n\\tdefault "%s"\\n' "$name" "$3" \\
 	>"$2/.br2-external.in.paths"
 printf 'source "%s/Config.in"\\n' "$3" >"$2/.br2-external.in.menus"
@@ -180,6 +180,17 @@ def test_a_tree_that_buildroot_does_not_take(edgeimg, place, path, content, said
     assert not Path("boards").exists()
     del answer
     gc.collect()  # kconfiglib leaves a file open where it stops
+
+
+def test_a_tree_below_a_blank(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    (place / "vendor").rename(place / "the vendor")
+    answer = edgeimg("bsp", "import", "the vendor")
+    assert answer.stderr.endswith("error: the vendor: make needs a path without blanks. Move it.\n")
+
+
+def test_a_configuration_that_is_named_twice(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    answer = edgeimg("bsp", "import", "vendor", *(2 * ["--machine", "acme_full"]))
+    assert answer.status == 0, answer.stdout
 
 
 def test_a_tree_that_is_gone(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
