@@ -25,6 +25,7 @@ UNPACK = {
 }
 MAGIC = {
     b"\x28\xb5\x2f\xfd": ".zst",
+    b"\x50\x2a\x4d\x18": ".zst",  # a frame that is skipped, which pzstd begins with
     b"\x1f\x8b": ".gz",
     b"\xfd7zXZ\x00": ".xz",
     b"BZh": ".bz2",

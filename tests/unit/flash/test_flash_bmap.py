@@ -14,7 +14,7 @@ from tests.unit.flash.flashkit import MIB, make_image, make_map, packed
 from edgeimg.errors import UserError
 from edgeimg.events import silent
 from edgeimg.flash.bmap import beside, map_whole, read_bmap
-from edgeimg.flash.image import open_image
+from edgeimg.flash.image import content, open_image
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +175,10 @@ def test_an_image_must_be_a_file(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=message):
             open_image(path)
+
+
+def test_a_packed_image_that_begins_as_those_of_pzstd(tmp_path: Path) -> None:
+    image = packed(make_image(tmp_path / "a.img"), ".zst")
+    image.write_bytes(b"\x50\x2a\x4d\x18\x04\0\0\0\x75\0\0\0" + image.read_bytes())
+    with content(open_image(image)) as stream:
+        assert stream.read(25 * MIB) == (tmp_path / "a.img").read_bytes()
