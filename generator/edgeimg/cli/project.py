@@ -137,8 +137,8 @@ def doctor(
             hint = did_you_mean(word, sorted(known))
             raise UserError(f"nothing is for '{word}'", place="--for", hint=hint)
     words = set(needed or ())
-    if not words and (file or board or find_product()):
-        words = _needed(file, board, builder)
+    if file or board or builder or (not words and find_product()):
+        words |= _needed(file, board, builder)
     if not words or "all" in words:
         words = known
     checks = [

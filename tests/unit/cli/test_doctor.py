@@ -46,6 +46,15 @@ def test_the_machine_is_judged_for_what_is_asked_only(
     assert "free disk" in edgeimg("doctor", "--board", "jetson-orin").stdout
 
 
+def test_what_is_named_is_looked_at_beside_what_it_is_for(
+    edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--for", "flash", "--board", "rock-5b", "--builder", "buildroot")
+    assert _needs(edgeimg("doctor", *words, "--output", "json")) >= {"flash", "buildroot"}
+    assert "Name a board with --board" in edgeimg("doctor", "--builder", "yocto").stderr
+
+
 def test_without_a_product_and_with_all_it_is_everything(
     edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
