@@ -134,7 +134,8 @@ def main() -> None:
     """Exit status: 0 done, 2 the user's, 1 ours. What interrupts goes on to the caller."""
     # What is driven must end with us, also when a CI job's time is up or a terminal is closed.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _interrupt)
     if sys.stdout is None or sys.stderr is None:  # closed by the caller
         sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
         sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115

@@ -262,6 +262,22 @@ def test_a_signal_ends_it_with_130(ending: str, tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_under_nohup_it_outlives_its_terminal(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "edgeimg", "lock", "--board", "qemu-arm64"]
+    with subprocess.Popen(
+        ["env", "--ignore-signal=HUP", "--default-signal=TERM", *words],
+        cwd=tmp_path,
+        env={**os.environ, "EDGEIMG_MIRROR": "http://192.0.2.1/"},
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # by then it has begun
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.terminate()
+
+
 def test_an_impatient_user_gets_no_traceback(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "edgeimg", "lock", "--board", "qemu-arm64"]
     mirror = {"EDGEIMG_MIRROR": "http://192.0.2.1/"}
