@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,15 @@ def test_a_tree_below_a_blank(edgeimg, place) -> None:  # type: ignore[no-untype
     (place / "vendor").rename(place / "the vendor")
     answer = edgeimg("bsp", "import", "the vendor")
     assert answer.stderr.endswith("error: the vendor: make needs a path without blanks. Move it.\n")
+
+
+def test_a_compiler_that_does_not_run(edgeimg, place, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    (place / "bin").mkdir()
+    (place / "bin/gcc").write_text("#!/bin/sh\nexit 1\n")
+    (place / "bin/gcc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}/bin:{os.environ['PATH']}")
+    answer = edgeimg("bsp", "import", "vendor")
+    assert answer.status == 0, answer.stderr
 
 
 def test_a_configuration_that_is_named_twice(edgeimg, place) -> None:  # type: ignore[no-untyped-def]

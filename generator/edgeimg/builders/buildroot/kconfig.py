@@ -163,4 +163,4 @@ def _gcc(file: Path) -> str:
     text = file.read_text(encoding="utf-8", errors="replace")
     known = [int(one) for one in re.findall(r"^config BR2_HOST_GCC_AT_LEAST_(\d+)$", text, re.M)]
     major = run(["gcc", "-dumpversion"], check=False).stdout.partition(".")[0]
-    return str(min([int(major), max(known, default=0)]))
+    return str(min(int(major), max(known, default=0))) if major.isdigit() else ""
