@@ -178,7 +178,13 @@ def _serves(value: Any) -> str:
     return "refused" if isinstance(value, Unsupported) else "served"
 
 
-Artefact = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+*{}-]+$", max_length=128)]
+# What stands in braces is filled in after a build of hours; `**` is a pattern of folders.
+Artefact = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^\*?(?:(?:[A-Za-z0-9_.+-]|\{image\})\*?)*$", min_length=1, max_length=128
+    ),
+]
 
 
 LicenseName = Annotated[
