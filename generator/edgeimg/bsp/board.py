@@ -134,8 +134,9 @@ def _cpu(made: Draft, machine: Machine, facts: Facts) -> None:
 
 def _console(made: Draft, machine: Machine) -> None:
     consoles = machine.values.get("SERIAL_CONSOLES", "").split()
-    names = [one.partition(";")[2] for one in consoles]
-    first = next((one for one in names if re.fullmatch(r"[A-Za-z0-9]+", one)), None)
+    # As oe-core takes them apart: the speed may be missing, the terminal's type may follow.
+    names = [re.sub(r"^[0-9]*;", "", one).partition(";")[0] for one in consoles]
+    first = next((one for one in names if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", one)), None)
     if first is None:
         made.unknown("console", "the serial console's device; SERIAL_CONSOLES is not known")
     else:

@@ -238,6 +238,16 @@ def test_the_disk_is_the_first_artefact(edgeimg, place, types: str, ordered: str
     assert yocto["artefacts"] == [f"{{image}}*.{one}" for one in ordered.split()]
 
 
+@pytest.mark.parametrize(
+    "console", ["115200;ttyS4", "ttyS4", "115200;ttyS4;vt102", "115200 ;ttyS4"]
+)
+def test_the_console_of_a_machine(edgeimg, place, console: str) -> None:  # type: ignore[no-untyped-def]
+    conf = f'SERIAL_CONSOLES = "{console} 9600;ttyS5"\n'
+    layer(place / "meta-serial", "serial", {"conf/machine/serial.conf": conf})
+    edgeimg("bsp", "import", "meta-serial")
+    assert board("serial")["console"] == "ttyS4"
+
+
 def test_oddities_of_real_layers(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     """Seen in the vendors' layers: Python in values, overrides, includes of each other."""
     files = {
