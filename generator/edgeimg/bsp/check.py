@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeimg.bsp.draft import one_line
 from edgeimg.bsp.reading import Layer, Reading, Recipe
 from edgeimg.builders.yocto.render import LAYER, image_name
 from edgeimg.manifest.load import shown
@@ -188,6 +189,13 @@ def _machine(reading: Reading, yocto: YoctoPlan) -> Iterator[Finding]:
     for one in reading.machines:
         if one.problem:
             yield Finding(kind="machine", stops=True, text=f"{one.name}: {one.problem}")
+        for file in one.missing if reading.core else ():  # much of it is oe-core's
+            yield Finding(
+                kind="missing file",
+                stops=True,
+                text=f"{one_line(file)} was not found, which the configuration of {one.name} needs",
+                hint="Add the layer that has it.",
+            )
         if len(one.paths) > 1:
             others = ", ".join(shown(path) for path in one.paths[1:])
             text = f"{one.name} is read from {shown(one.paths[0])}, not from {others}"

@@ -66,6 +66,16 @@ def test_a_missing_layer(edgeimg, place) -> None:  # type: ignore[no-untyped-def
     assert "FAIL" in edgeimg("bsp", "check", "meta-acme").stdout
 
 
+def test_a_file_that_no_layer_has(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
+    path = place / "meta-acme/conf/machine/acme-one.conf"
+    text = path.read_text()
+    path.write_text(f"{text}require conf/machine/include/gone.inc\n")
+    said = "conf/machine/include/gone.inc was not found, which the configuration of acme-one needs"
+    assert clashes(edgeimg)["missing file"] == said
+    path.write_text(f'{text}include conf/machine/include/gone.inc\nINHERIT += "gone"\n')
+    assert "classes/gone.bbclass" in clashes(edgeimg)["missing file"]
+
+
 def test_series_that_do_not_match(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
     layer(place / "meta-acme", "acme", series="dunfell")
     assert (
