@@ -131,6 +131,8 @@ def _check_options(
         other = "--app" if app else "--bundle-only"
         raise UserError("makes a bundle, and one is given already", place=other)
     if bundle_only:
+        if key and bundle_only.resolve() == key.resolve():
+            raise UserError("would overwrite the secret key", place="--bundle-only")
         if target:
             raise UserError("writes a file and sends nothing", place="--bundle-only")
         return

@@ -159,6 +159,10 @@ WRONG: dict[str, tuple[tuple[Any, ...], str]] = {
         ("--rollback", "--target", TARGET, "--model", "m"),
         "--model: says nothing of --rollback",
     ),
+    "over the key": (
+        ("--bundle-only", "../product/../product.key", "--key", "../product.key"),
+        "--bundle-only: would overwrite the secret key",
+    ),
     "no bundle": (("a.tar", "--target", TARGET), "a.tar: cannot be read: No such file"),
     "bundle is a folder": ((".", "--target", TARGET), ".: cannot be read: Is a directory"),
     "written to a folder": (("--bundle-only", "."), ".: cannot be written"),
