@@ -101,7 +101,7 @@ def _numbers(mount: Mount, btrfs: tuple[frozenset[str], ...]) -> set[str]:
     for group in btrfs:
         if found & group:
             found |= group
-    layers = re.findall(r"(?:lowerdir|upperdir)=([^,]*)", mount.options)
+    layers = re.findall(r"(?:lowerdir|upperdir|datadir)\+?=([^,]*)", mount.options)
     for folder in (one for layer in layers for one in layer.split(":") if one):
         with suppress(OSError):
             device = Path(folder).stat().st_dev

@@ -122,10 +122,15 @@ def test_mounts_are_read_with_spaces_and_of_all_disks_of_a_btrfs() -> None:
     assert used["8:17"] == ("mounted at /media/my card",)
 
 
-def test_below_an_overlay_lies_the_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    # The second is how Linux 6.8 shows layers that were added one by one.
+    "layers",
+    ["lowerdir={}:/nowhere,upperdir={}", "lowerdir+=/nowhere,lowerdir+={}", "datadir+={}"],
+)
+def test_below_an_overlay_lies_the_disk(tmp_path: Path, layers: str) -> None:
     device = tmp_path.stat().st_dev
     number = f"{device >> 8 & 0xFFF}:{device & 0xFF}"
-    options = f"rw,lowerdir={tmp_path}:/nowhere,upperdir={tmp_path}"
+    options = f"rw,{layers.replace('{}', str(tmp_path))}"
     mount = Mount(number="0:50", folder="/", source="overlay", options=options)
     assert of_mounts([mount], [], [], "")[number] == ("/",)
 
