@@ -84,6 +84,17 @@ def _layers(reading: Reading) -> Iterator[Finding]:
             yield Finding(
                 kind="unreadable", stops=True, text=f"{shown(layer.path)}: {layer.problem}"
             )
+        for file in layer.missing:
+            yield _missing(file, shown(layer.path / "conf/layer.conf"))
+
+
+def _missing(file: str, who: str) -> Finding:
+    return Finding(
+        kind="missing file",
+        stops=True,
+        text=f"{one_line(file)} was not found, which {who} needs",
+        hint="Add the layer that has it.",
+    )
 
 
 def _of_core(reading: Reading) -> tuple[str, ...]:
@@ -190,12 +201,7 @@ def _machine(reading: Reading, yocto: YoctoPlan) -> Iterator[Finding]:
         if one.problem:
             yield Finding(kind="machine", stops=True, text=f"{one.name}: {one.problem}")
         for file in one.missing if reading.core else ():  # much of it is oe-core's
-            yield Finding(
-                kind="missing file",
-                stops=True,
-                text=f"{one_line(file)} was not found, which the configuration of {one.name} needs",
-                hint="Add the layer that has it.",
-            )
+            yield _missing(file, f"the configuration of {one.name}")
         if len(one.paths) > 1:
             others = ", ".join(shown(path) for path in one.paths[1:])
             text = f"{one.name} is read from {shown(one.paths[0])}, not from {others}"

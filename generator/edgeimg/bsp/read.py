@@ -253,7 +253,6 @@ def _layer(said: dict[str, Any]) -> Layer:
             series=tuple(one["series"]),
             # Such as `core (>= 12)`: only the name is taken.
             depends=tuple(re.sub(r"\([^)]*\)", " ", one["depends"]).split()),
-            version=one["version"],
         )
         for one in said["collections"]
     )
@@ -262,6 +261,7 @@ def _layer(said: dict[str, Any]) -> Layer:
         problem=said["problem"],
         collections=collections,
         corenames=tuple(said["corenames"]),
+        missing=tuple(said.get("missing", ())),
     )
 
 

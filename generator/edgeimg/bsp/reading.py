@@ -13,24 +13,28 @@ class Collection:
     Attributes:
         depends: collections that it needs; their versions are left out.
         series: those that it says it is for.
-        version: its LAYERVERSION.
     """
 
     name: str
     priority: int
     series: tuple[str, ...]
     depends: tuple[str, ...]
-    version: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A folder with conf/layer.conf; `problem` is why it cannot be read."""
+    """A folder with conf/layer.conf.
+
+    Attributes:
+        problem: why it cannot be read.
+        missing: files that it includes and that are in no layer before it.
+    """
 
     path: Path
     problem: str | None
     collections: tuple[Collection, ...]
     corenames: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def series(self) -> set[str] | None:

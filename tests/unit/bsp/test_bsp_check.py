@@ -74,6 +74,11 @@ def test_a_file_that_no_layer_has(edgeimg, place) -> None:  # type: ignore[no-un
     assert clashes(edgeimg)["missing file"] == said
     path.write_text(f'{text}include conf/machine/include/gone.inc\nINHERIT += "gone"\n')
     assert "classes/gone.bbclass" in clashes(edgeimg)["missing file"]
+    path.write_text(text)
+    with (place / "meta-acme/conf/layer.conf").open("a") as conf:
+        conf.write("require conf/gone.inc\n")
+    said = "conf/gone.inc was not found, which meta-acme/conf/layer.conf needs"
+    assert clashes(edgeimg)["missing file"] == said
 
 
 def test_series_that_do_not_match(edgeimg, place) -> None:  # type: ignore[no-untyped-def]

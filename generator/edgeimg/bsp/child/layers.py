@@ -221,9 +221,6 @@ def _collection(d: Any, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "priority": text("BBFILE_PRIORITY"),
-        "pattern": text("BBFILE_PATTERN"),
         "series": text("LAYERSERIES_COMPAT").split(),
         "depends": text("LAYERDEPENDS"),
-        "recommends": text("LAYERRECOMMENDS"),
-        "version": text("LAYERVERSION"),
     }
