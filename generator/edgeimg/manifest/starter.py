@@ -36,7 +36,7 @@ features:
 
 
 def starter(*, name: str, board: str, models: Sequence[str]) -> str:
-    """The file's text; JSON strings are YAML strings, whatever a path holds."""
+    """The file's text."""
     return TEMPLATE.format(
         name=_quoted(name),
         board=_quoted(board),
@@ -47,7 +47,8 @@ def starter(*, name: str, board: str, models: Sequence[str]) -> str:
 def _quoted(word: str) -> str:
     # YAML reads 12, 1e5, 0x1f, yes and null as something else than text.
     plain = re.fullmatch(r"[a-z][a-z0-9-]*", word) and word not in NOT_TEXT
-    return word if plain else json.dumps(word)
+    # JSON's escapes are not all YAML's: beyond 16 bits they are two halves of a character.
+    return word if plain else json.dumps(word, ensure_ascii=False)
 
 
 def name_of(text: str) -> str:

@@ -98,6 +98,20 @@ def test_init_writes_paths_from_the_folder_that_it_writes_to(
     assert edgeimg("check", "-f", "door/edgeimg.yaml").status == 0
 
 
+def test_init_writes_any_letter_of_a_path(
+    edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from edgeimg.resources import data
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(data("models") / "digits", "größe \N{GRINNING FACE}")
+    model = "größe \N{GRINNING FACE}/digits.yaml"
+    assert edgeimg("init", "--model", model, "--non-interactive").status == 0
+    assert edgeimg("check").status == 0
+
+
 @pytest.mark.parametrize(("board", "step"), [("qemu-arm", "verify"), ("rock-5b", "build")])
 def test_init_names_a_next_step_that_the_board_has(
     edgeimg: Edgeimg, tmp_path: Path, board: str, step: str
