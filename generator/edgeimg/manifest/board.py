@@ -369,10 +369,10 @@ class Board(Manifest):
 
     @model_validator(mode="after")
     def _default_builder_serves(self) -> Board:
-        builder = getattr(self.builders, self.default_builder, None)
-        if builder is None:
-            known = ", ".join(type(self.builders).model_fields)
-            raise ValueError(f"default_builder: no builder '{self.default_builder}' ({known})")
+        known = type(self.builders).model_fields
+        if self.default_builder not in known:
+            names = ", ".join(known)
+            raise ValueError(f"default_builder: no builder '{self.default_builder}' ({names})")
         return self
 
     @property

@@ -73,7 +73,7 @@ def _missing(source: Source, kind: type[Manifest], location: Location, detail: A
     if line is not None:
         return UserError(
             f"{where}: is to be filled in",
-            place=f"{source.place(()).split(':')[0]}:{line}",
+            place=f"{source.place(()).rsplit(':', 2)[0]}:{line}",
             hint="Take the '#' before it away, and write a value.",
         )
     hint = f"It is required. {_description(kind, (*location, key))}".rstrip()

@@ -210,7 +210,7 @@ def _syntax_error(path: Path, text: str, error: yaml.MarkedYAMLError) -> UserErr
     place = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
     problem = error.problem or _first_line(error)
     lines = text.splitlines()
-    if mark and mark.line < len(lines) and "\t" in lines[mark.line]:
+    if mark and mark.line < len(lines) and lines[mark.line][mark.column :].startswith("\t"):
         return UserError("a tab in the indentation", place=place, hint="YAML wants spaces.")
     return UserError(f"not YAML: {problem}", place=place)
 

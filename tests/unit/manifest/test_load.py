@@ -60,6 +60,10 @@ def test_all_errors_come_at_once_each_at_its_place(tmp_path: Path) -> None:
         ("", "edgeimg.yaml: is empty. A manifest is a YAML mapping."),
         ("- a\n", "edgeimg.yaml: is not a mapping. Write `key: value` lines."),
         ("\tname: a\n", "edgeimg.yaml:1:1: a tab in the indentation. YAML wants spaces."),
+        (
+            "a: b: c\t# d\n",
+            "edgeimg.yaml:1:5: not YAML: mapping values are not allowed in this context",
+        ),
         ("a: &x [*x]\n", "edgeimg.yaml:1:4: an alias that contains itself. Write the values out."),
         (b"\xff\xfe\x00", "edgeimg.yaml: is not UTF-8 text. Is it a manifest?"),
         (b"ELF\x00", "edgeimg.yaml: is a binary file. Is it a manifest?"),
@@ -167,6 +171,7 @@ def test_a_million_brackets_are_refused(tmp_path: Path) -> None:
         ),
         ("bootdelay:", "boot=delay:", "'boot=delay' is not a name; it holds '='"),
         ("[squashfs,", "[fs/squashfs,", "'fs/squashfs' is not the name of a kernel module"),
+        ("builders:", "default_builder: json\nbuilders:", "default_builder: no builder 'json'"),
     ],
 )
 def test_a_board_with_words_that_cannot_be(
@@ -179,6 +184,13 @@ def test_a_board_with_words_that_cannot_be(
     with pytest.raises(UserErrors) as raised:
         load(path, Board)
     assert expected in str(raised.value)
+
+
+def test_what_is_to_be_filled_in_is_found_below_a_colon(tmp_path: Path) -> None:
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    said = _error(folder, GOOD.replace("board: b", "# board:  # which?"))
+    assert said.startswith("edgeimg.yaml:3: board: is to be filled in")
 
 
 def test_a_tag_builds_no_object(tmp_path: Path) -> None:
