@@ -204,8 +204,8 @@ class Catalog:
         )
 
     def folder_of(self, path: Path) -> Path:
-        """The catalogue folder that an entry's file belongs to."""
-        return next(folder for folder in self.folders if path.resolve().is_relative_to(folder))
+        """The catalogue folder that an entry was found in; the file may be a link out of it."""
+        return next(folder for folder in self.folders if path.is_relative_to(folder))
 
     def _all(self, kind: str, name: str) -> list[Path]:
         found: list[Path] = []

@@ -75,6 +75,14 @@ def test_a_feature_of_ones_own(own: Path, ask: Callable[..., Answer]) -> None:
     assert "keys: is empty" in ask("check", "features.beacon.keys=[own/name.pub]").stderr
 
 
+def test_an_entry_may_be_a_link(own: Path, ask: Callable[..., Answer]) -> None:
+    feature = own / "catalog/features/beacon.yaml"
+    feature.rename(own.parent / "shared.yaml")
+    feature.symlink_to("../../../shared.yaml")
+    answer = ask("check")
+    assert answer.status == 0, answer.stderr
+
+
 @pytest.mark.parametrize(
     ("was", "now", "said"),
     [
