@@ -99,7 +99,8 @@ class ModelInfo:
         operators: sorted by name, version and types.
         macs: multiply-accumulates of one inference: convolutions, transposed and
             depthwise ones, matrix products, recurrent layers. Others count 0; a dynamic
-            dimension counts as 1, and the body of a loop or of a branch once.
+            dimension counts as 1, and the body of a loop or of a branch once. The graphs
+            of further signatures do not run.
         peak_live_bytes: the most bytes of activations that live at the same time,
             when the main graph's operators run in the file's order and none works
             in place. A floor for the memory that a runtime needs beside the file.

@@ -22,7 +22,7 @@ from edgeimg.model.content import ADVICE, KINDS, NAMES, sniff
 from edgeimg.model.errors import BROKEN_HINT, ModelError, SplitError
 from edgeimg.model.info import ModelInfo
 
-CACHE_VERSION = 7  # raise it when a reader says something new of the same file
+CACHE_VERSION = 8  # raise it when a reader says something new of the same file
 MEMORY_MIB = 1024
 SNIFFED = 1 << 20
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -144,7 +144,12 @@ class Reader:
         main = tensors[0]
         inputs = self.indices(graphs[0], "Inputs", len(main))
         outputs = self.indices(graphs[0], "Outputs", len(main))
-        uses = count_operators(operator for graph in operators for operator in graph)
+        idle = self.idle()
+        uses = count_operators(
+            replace(operator, macs=0) if index in idle else operator
+            for index, graph in enumerate(operators)
+            for operator in graph
+        )
         constants = {
             tensor.buffer: tensor for graph in tensors for tensor in graph if tensor.is_parameter
         }
@@ -171,6 +176,24 @@ class Reader:
             metadata=self.metadata(),
             shared_outputs=tuple(main[index].name for index in shared(inputs, outputs)),
         )
+
+    def idle(self) -> set[int]:
+        """The graphs of other signatures than the first, which is run.
+
+        LiteRT runs the first signature, TensorFlow Lite the first graph: they must be the same.
+        """
+        signatures = [
+            self.model.SignatureDefs(index)
+            for index in self.spend(self.model.SignatureDefsLength())
+        ]
+        graphs = [signature.SubgraphIndex() for signature in signatures]
+        if graphs and graphs[0] != 0:
+            name = _text(signatures[0].SignatureKey())[:60]
+            raise ModelError(
+                f"its first signature, '{name}', is not that of its first graph",
+                hint="Export it with the signature and the graph first that are to be run.",
+            )
+        return {*graphs} - {0}
 
     def code(self, index: int) -> tuple[str, int]:
         """Name and version of an operator code."""

@@ -126,6 +126,38 @@ def test_outputs_that_are_one_tensor_are_named(export: ModuleType) -> None:
     assert tflite_reader.read(bytes(builder.Output())).shared_outputs == ("in", "out")
 
 
+def test_the_first_signature_is_run_and_counted(export: ModuleType) -> None:
+    from edgeimg.model import tflite_reader
+
+    schema = export.schema
+    writer = export.Writer()
+    read, made = (writer.tensor(name, (1, 4), schema.TensorType.FLOAT32) for name in ("in", "out"))
+    kind, weights = schema.TensorType.FLOAT32, np.ones((4, 4), "<f4")
+    constant = writer.tensor("w", (4, 4), kind, content=weights)
+    options = schema.FullyConnectedOptionsT()
+    writer.operator("FULLY_CONNECTED", 1, options, [read, constant], made)
+    data = writer.finish(read, made)
+
+    def with_signatures(*graphs: int) -> bytes:
+        model = schema.ModelT.InitFromPackedBuf(data)
+        model.subgraphs *= 2
+        model.signatureDefs = []
+        for graph in graphs:
+            one = schema.SignatureDefT()
+            one.signatureKey, one.inputs, one.outputs = f"of{graph}", [], []
+            one.subgraphIndex = graph
+            model.signatureDefs.append(one)
+        builder = export.flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    assert tflite_reader.read(data).macs == 16
+    info = tflite_reader.read(with_signatures(0, 1))
+    assert (info.macs, info.metadata["signatures"]) == (16, "of0, of1")
+    with pytest.raises(UserError, match="its first signature, 'of1', is not that of its first"):
+        tflite_reader.read(with_signatures(1, 0))
+
+
 def test_a_dynamic_dimension_is_minus_one(export: ModuleType) -> None:
     from edgeimg.model import tflite_reader
 
