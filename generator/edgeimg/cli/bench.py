@@ -157,7 +157,7 @@ def _models(
         return plan.models, find_host(plan.runtime.host, wanted=version)
     catalog = Catalog()
     paths = [catalog.find("model", name, place="--model") for name in model or [DEFAULT_MODEL]]
-    models = [plan_model(path, Cache().folder("models")) for path in paths]
+    models = [plan_model(path, Cache().folder("models"), catalog) for path in paths]
     formats = sorted({one.info.format for one in models})
     if len(formats) > 1:
         raise UserError(

@@ -91,7 +91,7 @@ def _models(catalog: Catalog, names: Sequence[str]) -> dict[str, ModelInfo]:
     found = {}
     for name in names:
         if name.endswith((".yaml", ".yml")) or "." not in name:
-            planned = plan_model(catalog.find("model", name, place="--model"), cache)
+            planned = plan_model(catalog.find("model", name, place="--model"), cache, catalog)
             key, info = planned.name, planned.info
         else:
             key, (_, info) = name, read_whole(Path(name), cache_dir=cache)

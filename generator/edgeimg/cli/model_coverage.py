@@ -31,11 +31,10 @@ def coverage(
     """Show what has a model's operators. Runtimes, and the accelerator that is asked for."""
     from edgeimg.cache import Cache
     from edgeimg.catalog.operators import OperatorLists
-    from edgeimg.catalog.search import Catalog
     from edgeimg.model.whole import read_whole
     from edgeimg.plan.coverage import coverage as cover
 
-    lists = OperatorLists(Catalog())
+    lists = OperatorLists(options.catalogue())
     _, info = read_whole(file, cache_dir=Cache().folder("models"))
     found = {
         name: cover(info, lists, *key, accelerator)

@@ -39,12 +39,11 @@ def run(
 ) -> None:
     """Run a model on this machine. JSON lines as edge-infer writes them."""
     from edgeimg.cache import Cache
-    from edgeimg.catalog.search import Catalog
     from edgeimg.plan.models import plan_model
     from edgeimg.prepare.hosts import find_host
 
-    catalog = Catalog()
-    planned = plan_model(catalog.find("model", model), Cache().folder("models"))
+    catalog = options.catalogue()
+    planned = plan_model(catalog.find("model", model), Cache().folder("models"), catalog)
     name, interpreter = _host_of(catalog, runtime, planned.info.format)
     host = find_host(interpreter, wanted=None)
     _check_operators(catalog, planned, name, host)

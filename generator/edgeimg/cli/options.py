@@ -14,6 +14,7 @@ from edgeimg.cli.draw import Format
 from edgeimg.errors import UserError
 
 if TYPE_CHECKING:
+    from edgeimg.catalog.search import Catalog
     from edgeimg.manifest.select import Selection
 
 PRODUCT = "Product"
@@ -115,6 +116,18 @@ def refuse(context: typer.Context, names: Sequence[str], what: str) -> None:
         source = context.get_parameter_source(one.name or "")
         if one.name in names and source is not None and source.name == "COMMANDLINE":
             raise UserError(f"says nothing of {what}", place=one.opts[0], hint="Leave it out.")
+
+
+def catalogue() -> Catalog:
+    """The catalogue, with the folders of the product that is here, if one is."""
+    from edgeimg.catalog.search import Catalog
+    from edgeimg.manifest.select import find_product, select
+    from edgeimg.plan.resolve import catalog_folders
+
+    if find_product() is None:
+        return Catalog()
+    chosen = select()
+    return Catalog(catalog_folders(chosen.product, chosen.source))
 
 
 def selection(

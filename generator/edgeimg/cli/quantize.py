@@ -56,13 +56,12 @@ def quantize(
 ) -> None:
     """Quantize a float model to int8. Compare size, latency and accuracy; write a manifest."""
     from edgeimg.cache import Cache
-    from edgeimg.catalog.search import Catalog
     from edgeimg.manifest.load import shown
     from edgeimg.plan.quantization import plan_quantization
     from edgeimg.prepare.derived import place_for, write_quantized
     from edgeimg.prepare.quantize import quantize_model
 
-    cache, catalog = Cache(), Catalog()
+    cache, catalog = Cache(), options.catalogue()
     path = catalog.find("model", model)
     plan = plan_quantization(path, catalog, kind.value, max_accuracy_drop, cache.folder("models"))
     place = place_for(plan, into)

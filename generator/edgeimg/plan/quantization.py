@@ -54,7 +54,7 @@ def plan_quantization(
         UserError, UserErrors: the manifest is wrong, its model is quantized already, there is
             no quantizer for it, or a sample is not there.
     """
-    model = plan_model(path, cache_dir)
+    model = plan_model(path, cache_dir, catalog)
     source = read_source(path)
     manifest = parse(source, Model)
     if model.info.quantized:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -11,6 +12,7 @@ from tests.conftest import Answer
 
 from edgeimg.catalog.operators import Element
 from edgeimg.model.graph import TYPE_BITS
+from edgeimg.resources import data
 
 PRODUCT = """version: 1
 name: shop
@@ -127,6 +129,28 @@ def test_an_accelerator_of_ones_own(own: Path, ask: Callable[..., Answer]) -> No
         path.write_text(text)
         assert answer.status == 2
         assert answer.stderr.startswith(f"error: own/catalog/{file}/acme-npu.yaml{said}")
+
+
+def test_the_words_about_a_model_know_it_too(
+    own: Path, ask: Callable[..., Answer], edgeimg: Callable[..., Answer]
+) -> None:
+    npu = own / "catalog/accelerators/acme-npu.yaml"
+    npu.write_text(f"{NPU}precompiled: {{format: tidl, targets: [am62a]}}\n")
+    folder = own / "models/digits"
+    shutil.copytree(data("models") / "digits", folder)
+    (folder / "acme.bin").write_bytes(bytes.fromhex("0101232004000000"))
+    with (folder / "digits.yaml").open("a") as manifest:
+        manifest.write("compiled: {acme-npu: acme.bin}\n")
+    file = folder / "digits_int8.tflite"
+    for words in (
+        ("compat", "--board", "qemu-arm64", "--model", "digits"),
+        ("model", "run", "digits"),
+        ("model", "coverage", file, "--accelerator", "acme-npu"),
+    ):
+        answer = edgeimg(*words)
+        assert answer.status == 0, answer.stderr
+    answer = edgeimg("model", "quantize", "digits")
+    assert "is quantized already" in answer.stderr
 
 
 def test_an_operator_that_no_runtime_has(own: Path, ask: Callable[..., Answer]) -> None:
