@@ -75,9 +75,32 @@ def plan_features(
                 recipe=next(iter(feature.yocto.recipes), None),
             )
         )
+    errors += _second_files(planned, entries)
     if errors:
         raise UserErrors(errors)
     return tuple(planned), tuple(entries[name].value for name in sorted(entries))
+
+
+def _second_files(
+    planned: list[PlannedFeature], entries: dict[str, Entry[Feature]]
+) -> list[UserError]:
+    """Errors of options that would be written over a file of another feature's, or of ours."""
+    owners = dict.fromkeys(("image", "verify.conf"), "edgeimg")
+    errors = []
+    for one in planned:
+        files: dict[str, tuple[str, ...]] = {name: ("options", name) for name in one.texts}
+        if one.options:
+            files[f"{one.name}.conf"] = ("name",)
+        for file, where in files.items():
+            if (owner := owners.setdefault(file, f"feature {one.name}")) != f"feature {one.name}":
+                errors.append(
+                    UserError(
+                        f"{'.'.join(where)}: /etc/edgeimg/{file} is {owner}'s",
+                        place=entries[one.name].place(*where),
+                        hint="Give it another name.",
+                    )
+                )
+    return errors
 
 
 def check_disk(features: tuple[Feature, ...], disk: str, source: Source) -> None:
@@ -225,6 +248,8 @@ class _Options:
         for word in value if isinstance(value, tuple) else (value,):
             if option.pattern and not re.fullmatch(option.pattern, str(word)):
                 self.fail((name,), f"{dotted}: '{word}' is not right", option.description)
+            elif option.type == "words" and len(str(word).split()) != 1:
+                self.fail((name,), f"{dotted}: '{word}' is not one word", option.description)
         self.values[name] = value
 
     def _content(self, name: str, option: FeatureOption, items: tuple[str, ...]) -> str:

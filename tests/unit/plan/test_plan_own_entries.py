@@ -77,6 +77,30 @@ def test_a_feature_of_ones_own(own: Path, ask: Callable[..., Answer]) -> None:
     assert "keys: is empty" in ask("check", "features.beacon.keys=[own/name.pub]").stderr
 
 
+def test_no_option_is_written_over_another_file(own: Path, ask: Callable[..., Answer]) -> None:
+    path = own / "catalog/features/beacon.yaml"
+    said = f"error: own/{path.relative_to(own)}"
+    path.write_text(FEATURE.replace("  keys:", "  image:"))
+    assert f"{said}:8: options.image: /etc/edgeimg/image is edgeimg's" in ask("check").stderr
+    path.write_text(FEATURE.replace("  keys:", "  authorized_keys:"))
+    line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
+    answer = ask("check", f"features.ssh.authorized_keys=[{line}]")
+    clash = "options.authorized_keys: /etc/edgeimg/authorized_keys is feature beacon's"
+    assert clash in answer.stderr
+    path.rename(path.with_name("verify.yaml")).write_text(FEATURE.replace("beacon\n", "verify\n"))
+    answer = ask("check", "features={verify: {}}")
+    assert "verify.yaml:2: name: /etc/edgeimg/verify.conf is edgeimg's" in answer.stderr
+
+
+def test_a_word_is_one(own: Path, ask: Callable[..., Answer]) -> None:
+    option = "names: {type: words, default: [], description: Some names.}"
+    path = own / "catalog/features/beacon.yaml"
+    path.write_text(FEATURE.replace("  keys:", f"  {option}\n  keys:"))
+    assert ask("check", "features.beacon.names=[a, b]").status == 0
+    answer = ask("check", "features.beacon.names=[a b]")
+    assert "features.beacon.names: 'a b' is not one word. Some names." in answer.stderr
+
+
 def test_an_entry_may_be_a_link(own: Path, ask: Callable[..., Answer]) -> None:
     feature = own / "catalog/features/beacon.yaml"
     feature.rename(own.parent / "shared.yaml")
