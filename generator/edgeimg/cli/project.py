@@ -99,6 +99,10 @@ def _known(catalog: Catalog, kind: str, word: str, folder: Path, place: str) -> 
     if "/" not in word and not word.endswith((".yaml", ".yml")):
         return word
     relative = os.path.relpath(found.resolve(), folder.resolve())
+    try:
+        relative.encode()
+    except UnicodeEncodeError:
+        raise UserError("the path is not UTF-8", place=place, hint="Rename it.") from None
     return relative if relative.startswith("../") else f"./{relative}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from edgeimg.model.errors import ModelError, SplitError, not_kept
@@ -65,7 +66,8 @@ def _in_one_piece(path: Path, names: tuple[str, ...], cache_dir: Path) -> Path:
         told = not_kept(error)
         told.place = str(path)
         raise told from error
-    os.utime(whole.parent)  # it was used, for `Cache.prune`
+    with suppress(OSError):  # as of a cache that others may only read
+        os.utime(whole.parent)  # it was used, for `Cache.prune`
     return whole
 
 

@@ -127,6 +127,7 @@ def test_init_names_a_next_step_that_the_board_has(
         (("--board", "qemu-arm46"), "--board: no board 'qemu-arm46'. Perhaps you meant"),
         (("--model", "digit"), "--model: no model 'digit'. Perhaps you meant 'digits'?"),
         (("--model", "no.yaml"), "--model: model no.yaml does not exist"),
+        (("--model", "../m\udcff.yaml"), "--model: the path is not UTF-8"),
     ],
 )
 def test_init_refuses_before_it_writes(
@@ -136,11 +137,14 @@ def test_init_refuses_before_it_writes(
     words: tuple[str, ...],
     expected: str,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m\udcff.yaml").touch()
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     answer = edgeimg("init", "--non-interactive", *words)
     assert answer.status == 2
     assert expected in answer.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 def test_init_asks_again_and_is_interrupted(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -61,6 +62,8 @@ def test_the_copy_is_kept_and_follows_the_weights(
     whole, info = read_whole(path, cache_dir=cache)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/nonexistent")
+        assert read_whole(path, cache_dir=cache) == (whole, info)
+        patch.setattr("os.utime", Mock(side_effect=PermissionError))  # of another user's cache
         assert read_whole(path, cache_dir=cache) == (whole, info)
     whole.write_bytes(b"spoilt")
     assert read_whole(path, cache_dir=cache) == (whole, info)
