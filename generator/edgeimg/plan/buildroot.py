@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from packaging.version import Version
@@ -15,12 +16,23 @@ from edgeimg.manifest.load import is_file, shown, user_path
 from edgeimg.manifest.product import Product
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.packages import choose_packages, symbol_of
-from edgeimg.plan.plan import BuildrootPlan, PlannedAccelerator, PlannedFeature, PlannedRuntime
+from edgeimg.plan.plan import (
+    BuildrootPlan,
+    PlannedAccelerator,
+    PlannedFeature,
+    PlannedModel,
+    PlannedRuntime,
+)
 from edgeimg.resources import data
 
 # Where the partitions are ours: the boot partition, and each of two root file systems.
 ESP_MIB = 64
 SLOT_MIB = 96
+
+
+def slot_mib(models: Sequence[PlannedModel]) -> int:
+    """Size of the partition of a root file system; weights hardly become smaller in it."""
+    return SLOT_MIB + sum(one.info.size for one in models) // (1 << 20)
 
 
 def choose_toolchain(chosen: Chosen, release: BuildrootRelease) -> str:

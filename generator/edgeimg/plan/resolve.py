@@ -17,7 +17,7 @@ from edgeimg.manifest.load import Source, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Builder, Product
 from edgeimg.plan.accelerators import check_files
 from edgeimg.plan.app import check_code, check_git, find_app
-from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB, choose_toolchain, fit_kernel, plan_buildroot
+from edgeimg.plan.buildroot import ESP_MIB, choose_toolchain, fit_kernel, plan_buildroot, slot_mib
 from edgeimg.plan.choice import choose
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.debian import check_overlay, plan_debian
@@ -65,7 +65,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     if errors or not entry or not board or not architecture or features is None:
         raise UserErrors(errors)
     serves = _builder(product, source, board, board_path, builder)
-    _storage(product, source, board, board_path, serves)
+    _storage(product, source, board, board_path, serves, models)
     chosen = Chosen(
         product=product,
         source=source,
@@ -180,7 +180,6 @@ def _with_yocto(
 
 # What the boot partition and the root file system need beside the data partition.
 SYSTEM_MIB = 64
-BUILDROOT_MIB = ESP_MIB + 2 * SLOT_MIB
 
 T = TypeVar("T")
 
@@ -302,6 +301,7 @@ def _storage(
     board: Board,
     board_path: Path,
     serves: DebianBoard | BuildrootBoard | YoctoBoard,
+    models: tuple[PlannedModel, ...],
 ) -> None:
     place = source.place(("data_mib",))
     if isinstance(serves, YoctoBoard):
@@ -323,13 +323,14 @@ def _storage(
                 "of the root file system, which keeps what is written to it.",
             )
         return
-    system = BUILDROOT_MIB if isinstance(serves, BuildrootBoard) else SYSTEM_MIB
+    ours = isinstance(serves, BuildrootBoard)
+    system = ESP_MIB + 2 * slot_mib(models) if ours else SYSTEM_MIB
     if product.data_mib + system >= board.storage_mib:
         raise UserError(
             f"data_mib: {product.data_mib} MiB of data and some {system} MiB of system do not "
             f"fit the {board.storage_mib} MiB of {board.name}",
             place=place,
-            hint=f"Take less, or see storage_mib in {shown(board_path)}.",
+            hint=f"Take less or smaller models, or see storage_mib in {shown(board_path)}.",
         )
 
 

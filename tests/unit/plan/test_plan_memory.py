@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edgeimg.errors import UserError
 from edgeimg.resources import data_root
 
 Edgeimg = Callable[..., Any]
@@ -70,3 +71,24 @@ def test_open_sizes_are_told(
     answer = edgeimg("check", "--board", "qemu-arm64", "--model", "./m.yaml", "--output", "json")
     (note,) = json.loads(answer.stdout)["notes"]
     assert note.startswith("model m: sizes at Cast, NonZero, ReduceSum are open in the file")
+
+
+def test_a_root_file_system_of_buildroot_has_room_for_its_models() -> None:
+    from dataclasses import replace
+
+    from edgeimg.builders.buildroot.render import _partitions
+    from edgeimg.manifest.select import select
+    from edgeimg.plan.resolve import resolve
+
+    words = ("storage_mib", "560 MiB of system do not fit")
+    chosen = select(board="qemu-arm64", builder="buildroot", settings=["name=big"])
+    plan = resolve(chosen.product, chosen.source)
+    assert _partitions(plan)["slot_mib"] == 96
+    (model,) = plan.models
+    large = replace(model, info=replace(model.info, size=152 << 20))
+    assert _partitions(replace(plan, models=(large,)))["slot_mib"] == 248
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgeimg.plan.resolve.plan_models", lambda *_: (large,))
+        with pytest.raises(UserError) as raised:
+            resolve(chosen.product, chosen.source)
+    assert all(word in str(raised.value) for word in words)

@@ -9,7 +9,7 @@ from typing import Any
 from edgeimg.errors import UserError
 from edgeimg.host import packages_for
 from edgeimg.manifest.base import Config
-from edgeimg.plan.buildroot import ESP_MIB, SLOT_MIB
+from edgeimg.plan.buildroot import ESP_MIB, slot_mib
 from edgeimg.plan.plan import BuildrootPlan, Plan
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.contents import (
@@ -181,7 +181,7 @@ def _partitions(plan: Plan) -> dict[str, Any]:
         "efi_loader": plan.architecture.efi_loader,
         "kernel": plan.buildroot.kernel,
         "esp_mib": ESP_MIB,
-        "slot_mib": SLOT_MIB,
+        "slot_mib": slot_mib(plan.models),
         "data_mib": plan.data_mib,
         "uuids": {name: str(uuid.uuid5(SEED, f"{plan.product} {name}")) for name in names},
     }
