@@ -25,6 +25,7 @@ from edgeimg.manifest.load import (
     shown,
     user_path,
 )
+from edgeimg.model.content import KINDS
 from edgeimg.resources import data_root
 
 T = TypeVar("T", bound=Manifest)
@@ -87,6 +88,14 @@ def same_name(path: Path, name: str, entry: object) -> None:
         )
 
 
+def _no_manifest(name: str, place: str) -> UserError:
+    return UserError(
+        f"{_short(name)} is a file; a model is named by its manifest",
+        place=place,
+        hint="Write one (docs/manifest.md), or see the file: `edgeimg model inspect`.",
+    )
+
+
 def _is_name(word: str) -> bool:
     return len(word) <= 64 and re.fullmatch(r"[A-Za-z0-9-]+", word) is not None
 
@@ -141,14 +150,12 @@ class Catalog:
                 raise UserError(
                     f"{kind} {_short(name)} does not exist", place=place, hint="Check the path."
                 )
+            if kind == "model" and path.suffix.lower() in KINDS:
+                raise _no_manifest(name, place)
             return path
         found = self._all(kind, name) if _is_name(name) else []
         if not found and kind == "model" and is_file((base or Path.cwd()) / name):
-            raise UserError(
-                f"{_short(name)} is a file; a model is named by its manifest",
-                place=place,
-                hint="Write one (docs/manifest.md), or see the file: `edgeimg model inspect`.",
-            )
+            raise _no_manifest(name, place)
         if not found:
             raise UserError(
                 f"no {kind} '{_short(name)}'",

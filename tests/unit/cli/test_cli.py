@@ -127,6 +127,10 @@ def test_init_names_a_next_step_that_the_board_has(
         (("--board", "qemu-arm46"), "--board: no board 'qemu-arm46'. Perhaps you meant"),
         (("--model", "digit"), "--model: no model 'digit'. Perhaps you meant 'digits'?"),
         (("--model", "no.yaml"), "--model: model no.yaml does not exist"),
+        (
+            ("--model", "../m.onnx"),
+            "--model: ../m.onnx is a file; a model is named by its manifest",
+        ),
         (("--model", "../m\udcff.yaml"), "--model: the path is not UTF-8"),
     ],
 )
@@ -137,7 +141,8 @@ def test_init_refuses_before_it_writes(
     words: tuple[str, ...],
     expected: str,
 ) -> None:
-    (tmp_path / "m\udcff.yaml").touch()
+    for name in ("m.onnx", "m\udcff.yaml"):
+        (tmp_path / name).touch()
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
