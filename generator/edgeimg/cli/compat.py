@@ -53,8 +53,9 @@ def compat(
     from edgeimg.plan.compat import matrix
 
     catalog, own = _catalog(file)
-    boards = board or catalog.names("board")
-    cells = matrix(catalog, boards, _models(catalog, model or []), own)
+    boards = list(dict.fromkeys(board or catalog.names("board")))
+    models, compiled = _models(catalog, model or [])
+    cells = matrix(catalog, boards, models, own, compiled)
     if html is not None:
         _write(html, cells, model or [])
     if output is Format.text:
@@ -81,24 +82,28 @@ def _catalog(file: Path | None) -> tuple[Catalog, dict[str, Fact]]:
     return Catalog(folders), own_facts(chosen.product, chosen.source)
 
 
-def _models(catalog: Catalog, names: Sequence[str]) -> dict[str, ModelInfo]:
-    """What the models say of themselves, by name."""
+def _models(
+    catalog: Catalog, names: Sequence[str]
+) -> tuple[dict[str, ModelInfo], dict[str, list[str]]]:
+    """What the models say of themselves, and the accelerators of their compiled files, by name."""
     from edgeimg.cache import Cache
     from edgeimg.model.whole import read_whole
     from edgeimg.plan.models import plan_model
 
     cache = Cache().folder("models")
-    found = {}
+    found: dict[str, ModelInfo] = {}
+    compiled: dict[str, list[str]] = {}
     for name in names:
         if name.endswith((".yaml", ".yml")) or "." not in name:
             planned = plan_model(catalog.find("model", name, place="--model"), cache, catalog)
             key, info = planned.name, planned.info
+            compiled[key] = [one.accelerator for one in planned.compiled]
         else:
             key, (_, info) = name, read_whole(Path(name), cache_dir=cache)
         if key in found:
             raise UserError(f"a second model '{key}'", place="--model", hint="Rename one.")
         found[key] = info
-    return found
+    return found, compiled
 
 
 def _word(cell: Cell) -> str:

@@ -5,7 +5,7 @@ Every cell is decided by the steps that decide a product, so the two cannot diff
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,9 +52,10 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
-    """The models that every cell is asked to run, by name."""
+    """The models that every cell is asked to run, by name, and what there are files of it for."""
 
     models: Mapping[str, ModelInfo]
+    compiled: Mapping[str, Collection[str]]
     lists: OperatorLists
 
     @property
@@ -72,7 +73,8 @@ class _Asked:
             found = coverage(info, self.lists, wish.runtime or "", release, wish.accelerator)
             if found.fatal:
                 return f"model {name}: {found.fatal[0]}"
-            if found.placeable == 0:
+            # A compiled file tells where it runs.
+            if found.placeable == 0 and wish.accelerator not in self.compiled.get(name, ()):
                 row = next(one for one in found.rows if one.stays)
                 why = f"{row.use.name}: {row.accelerator}"
                 return f"model {name}: nothing of it can go to {wish.accelerator} ({why})"
@@ -84,6 +86,7 @@ def matrix(
     boards: Sequence[str],
     models: Mapping[str, ModelInfo],
     own: Mapping[str, Fact] | None = None,
+    compiled: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[Cell, ...]:
     """Every combination of these boards, by board, builder, runtime and accelerator.
 
@@ -91,6 +94,7 @@ def matrix(
         boards: names, or paths.
         models: by name; a cell that cannot run one of them says so.
         own: what the product provides itself, by part.
+        compiled: by model, the accelerators that its manifest has a compiled file for.
 
     Raises:
         UserError: an entry of the catalogue that cannot be read.
@@ -98,7 +102,7 @@ def matrix(
     runtimes = [catalog.entry("runtime", name, Runtime) for name in catalog.names("runtime")]
     names = catalog.names("accelerator")
     accelerators = [catalog.entry("accelerator", name, Accelerator) for name in names]
-    asked = _Asked(models=models, lists=OperatorLists(catalog))
+    asked = _Asked(models=models, compiled=compiled or {}, lists=OperatorLists(catalog))
     cells: list[Cell] = []
     for name in boards:
         board = catalog.entry("board", name, Board)

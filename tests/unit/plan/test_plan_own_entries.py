@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -173,6 +174,18 @@ def test_the_words_about_a_model_know_it_too(
     ):
         answer = edgeimg(*words)
         assert answer.status == 0, answer.stderr
+    (own / "boards").mkdir()
+    board = (data("boards") / "qemu-arm64.yaml").read_text()
+    board = board.replace("name: qemu-arm64", "name: mine\noffers: [usb]")
+    (own / "boards/mine.yaml").write_text(board)
+    (own / "catalog/operators/acme-npu.yaml").write_text(TAKES.replace("int8", "float32"))
+    for model, verdict in (("digits", "yes"), (file, "no")):
+        words = ("--board", "mine", "--board", "mine", "--model", model, "--output", "json")
+        cells = json.loads(edgeimg("compat", *words).stdout)["cells"]
+        (cell,) = (
+            one for one in cells if (one["flavour"], one["accelerator"]) == ("bootlin", "acme-npu")
+        )
+        assert cell["verdict"] == verdict
     answer = edgeimg("model", "quantize", "digits")
     assert "is quantized already" in answer.stderr
 
