@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 from edgeimg.catalog.search import Catalog, Entry
 from edgeimg.manifest.base import Manifest, Name, Number, Text, Version, Word
 from edgeimg.manifest.load import Source, parse, read_source
+from edgeimg.resources import data_root
 
 # As the model file has it: `CONV_2D`, `Conv`, `com.microsoft.Gelu`.
 Operator = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=128)]
@@ -100,8 +101,10 @@ class OperatorLists:
         self._catalog = catalog
 
     def of_release(self, runtime: str, release: str) -> Entry[RuntimeOperators] | None:
-        """A release's own list; where the file bears its name, no other one is read."""
+        """A release's own list; of the shipped ones, no other is read than that of its name."""
         for path in self._catalog.files("operators"):
+            if not path.is_relative_to(data_root()):
+                break  # it may be of any name
             if path.stem == f"{runtime}-{release}":
                 return self._catalog.read(path, RuntimeOperators)
         return self.runtimes.get((runtime, release))

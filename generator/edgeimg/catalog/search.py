@@ -132,11 +132,11 @@ class Catalog:
         return sorted(found)
 
     def files(self, kind: str) -> list[Path]:
-        """Every entry of that kind that none of the same name hides, by name."""
+        """Every entry of that kind that none of the same name hides; the first folder's first."""
         found: dict[str, Path] = {}
         for path in self._all(kind, "*"):
             found.setdefault(path.stem, path)
-        return [found[name] for name in sorted(found)]
+        return list(found.values())
 
     def find(self, kind: str, name: str, *, place: str = "", base: Path | None = None) -> Path:
         """Path of the entry `name`, which may also be a path relative to `base`.

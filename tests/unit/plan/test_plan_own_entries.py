@@ -190,6 +190,22 @@ def test_the_words_about_a_model_know_it_too(
     assert "is quantized already" in answer.stderr
 
 
+def test_a_list_of_ones_own_wins_by_what_it_is_of(
+    own: Path, ask: Callable[..., Answer], edgeimg: Callable[..., Answer]
+) -> None:
+    path = own / "catalog/operators/zz.yaml"
+    file = data("models") / "digits/digits_int8.tflite"
+    words = ("--runtime", "tflite-2.16.2", "--accelerator", "ethos-u65", "--output", "json")
+    place = "own/catalog/operators/zz.yaml"
+    path.write_text(TAKES.replace("acme-npu", "ethos-u65").replace("CONV_2D: {}, ", ""))
+    said = edgeimg("model", "coverage", file, *words).stdout
+    assert json.loads(said)["tflite 2.16.2"]["placeable"] == 0
+    head = "version: 1\nruntime: litert\nrelease: 2.1.6\nformat: tflite\n"
+    path.write_text(f"{head}source: here\nchecked: never\noperators: {{ABS: {{last: 1}}}}\n")
+    answer = ask("check")
+    assert f"CONV_2D is not among the operators of litert 2.1.6 ({place})" in answer.stderr
+
+
 def test_an_operator_that_no_runtime_has(own: Path, ask: Callable[..., Answer]) -> None:
     words = ("board=raspberrypi5", "accelerator=acme-npu", "builder=buildroot")
     assert "note:" not in ask("check", *words).stderr
