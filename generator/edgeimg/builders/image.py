@@ -147,7 +147,7 @@ def plain_environment() -> dict[str, str]:
 
 def _plain_path() -> str:
     """PATH without the virtual environment that we may run in."""
-    ours = os.environ.get("VIRTUAL_ENV", "")
+    ours = os.environ.get("VIRTUAL_ENV")
     parts = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    kept = [part for part in parts if part and not (ours and part.startswith(ours))]
+    kept = [part for part in parts if part and not (ours and Path(part).is_relative_to(ours))]
     return os.pathsep.join(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +85,8 @@ def _print(title: str, found: Coverage, accelerator: str | None) -> None:
     rows = [[*told[:3], str(count), f"{macs:,}", *told[3:]] for told, (count, macs) in sums.items()]
     table(title, columns, rows)
     if found.placeable is not None:
-        print(f"{found.placeable:.1f}% of the MACs may go to {accelerator}")
+        # As `check` has it: not 100.0 where something stays.
+        print(f"{floor(found.placeable * 10) / 10:.1f}% of the MACs may go to {accelerator}")
     for gap in found.gaps:
         word = colored("error:" if gap.fatal else "note:", "yellow", sys.stdout)
         print(f"{word} {gap}")

@@ -91,7 +91,11 @@ def new_key(path: Path) -> SecretKey:
         if os.path.lexists(one):
             raise UserError("exists already", place=shown(one), hint="It was not touched.")
     _create(path, key.file(), 0o600)
-    _create(beside, public, 0o644)
+    try:
+        _create(beside, public, 0o644)
+    except UserError:
+        path.unlink()  # one without the other is no pair, and stands in the next one's way
+        raise
     return key
 
 

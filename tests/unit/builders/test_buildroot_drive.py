@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.unit.builders.kit import Trial, make_checkout
 
+from edgeimg.builders.image import plain_environment
 from edgeimg.cache import Cache
 from edgeimg.errors import InternalError, UserError, UserErrors
 from edgeimg.resources import data
@@ -220,6 +221,12 @@ def test_what_buildroot_drops_is_an_error_with_its_place(
     assert trial.progress == []
     with pytest.raises(UserErrors):  # again, and not only the first time
         trial.build()
+
+
+def test_the_environment_beside_ours_stays_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", "/opt/venv")
+    monkeypatch.setenv("PATH", "/opt/venv/bin:/opt/venv-tools/bin:/usr/bin")
+    assert plain_environment()["PATH"] == "/opt/venv-tools/bin:/usr/bin"
 
 
 def test_our_variables_do_not_reach_what_is_built(trial: Trial) -> None:

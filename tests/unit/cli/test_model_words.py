@@ -6,9 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from onnx import TensorProto, helper, save
 from tests.app.small_models import tflite_sum
 from tests.one_operator import one_operator
+
+from edgeimg.cli import model_coverage
+from edgeimg.plan.coverage import Coverage
 
 Edgeimg = Callable[..., Any]
 MANIFEST = "version: 1\nname: m\nsummary: s\nlicense: MIT\nsamples: [{file: a.bin}]\n"
@@ -79,3 +83,9 @@ def test_which_of_several_signatures_is_run_is_told(edgeimg: Edgeimg, tmp_path: 
     answer = edgeimg("check", "--board", "qemu-arm64", "--model", tmp_path / "m.yaml")
     assert "of its signatures (serving_default, other) the first is run" in answer.stderr
     assert answer.status == 0
+
+
+def test_a_share_is_not_rounded_up(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Coverage(known=True, rows=(), gaps=(), reference=True, placeable=99.96)
+    model_coverage._print("", found, "npu")
+    assert "99.9% of the MACs may go to npu" in capsys.readouterr().out

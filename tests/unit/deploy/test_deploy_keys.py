@@ -84,6 +84,12 @@ def test_no_key_is_overwritten(tmp_path: Path, taken: str) -> None:
     assert (tmp_path / taken).read_text() == "precious"
 
 
+def test_no_half_of_a_pair_is_left(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be written"):
+        new_key(tmp_path / ("k" * 253))  # one letter too long with its .pub
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("content", [b"", b"x\n" + b"A" * 212, b"\xff" * 500, b"comment\n===="])
 def test_what_is_no_key(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key"
