@@ -58,7 +58,7 @@ def tool_python(
     with cache.lock("tools", key):
         folder = cache.folder("tools") / key
         python = folder / "bin" / "python"
-        if (folder / _READY).exists():
+        if (folder / _READY).exists() and python.exists():  # a link to a Python, which may go
             # Used now: `edgeimg cache` forgets what was not used for long.
             folder.touch()
             return python
@@ -66,8 +66,10 @@ def tool_python(
         report(Step(name=f"install {name}", detail=" ".join(requirements) + size))
         shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
         try:
-            run([sys.executable, "-m", "venv", folder], error=UserError)
-            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            # -I: what PYTHONPATH or the user's site-packages hold is not installed in there.
+            run([sys.executable, "-I", "-m", "venv", folder], error=UserError)
+            pip = [str(python), "-I", "-m", "pip", "install", "--quiet"]
+            pip += ["--disable-pip-version-check"]
             run([*pip, *requirements], timeout=INSTALL_SECONDS, error=UserError)
         except EdgeimgError as error:
             raise UserError(
