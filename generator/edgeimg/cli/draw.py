@@ -117,7 +117,7 @@ class Drawer:
             case Log() if self.logs:
                 self._say(plain(event.line))
             case Log() if self.live:
-                self._live(plain(event.line), "dim")
+                self._live(text := plain(event.line), "dim", len(text))
             case _:
                 pass
 
@@ -125,12 +125,14 @@ class Drawer:
         self._erase()
         print(text, file=sys.stderr, flush=True)
 
-    def _live(self, text: str, style: str, count: int | None = None) -> None:
-        """A line that is drawn over; its first `count` characters are in colour."""
-        # A terminal that was told no size says 0; what is too long for a line cannot be erased.
+    def _live(self, text: str, style: str, count: int) -> None:
+        """One line that the next one replaces, its first `count` characters in colour.
+
+        What went on to a second line would stay there.
+        """
         text = text[: (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1]
         self._erase()
-        self.status = colored(text[:count], style, sys.stderr) + text[len(text[:count]) :]
+        self.status = colored(text[:count], style, sys.stderr) + text[count:]
         print(f"\r{self.status}", end="", file=sys.stderr, flush=True)
 
     def _erase(self) -> None:
@@ -161,13 +163,13 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     room = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
     borders = 3 * len(columns) + 1
     widths = _widths([columns, *rows], room - borders if drawn else room - 2 * (len(columns) - 1))
+    if title:
+        print("\n".join(colored(plain(line), "bold", sys.stdout) for line in title.split("\n")))
     if drawn and sum(widths) + borders <= room:
-        _draw_table(title, columns, rows, widths)
+        _draw_table(columns, rows, widths)
         return
     if drawn:  # the room of the lines between goes to the words
         widths = _widths([columns, *rows], room - 2 * (len(columns) - 1))
-    if title:
-        print(title)
     for row in (columns, *rows):
         cells = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
         for line in zip_longest(*cells, fillvalue=""):
@@ -180,13 +182,13 @@ def _plain_cell(line: str) -> str:
 
 
 def _draw_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
+    columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
 ) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title or None, title_justify="left", title_style="bold")
+    drawn = Table()
     for column, width in zip(columns, widths, strict=True):
         drawn.add_column("\n".join(_wrapped(column, width)), width=width, no_wrap=True)
     for row in rows:

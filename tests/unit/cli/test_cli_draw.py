@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pty
 import re
 import struct
 import subprocess
@@ -13,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeimg.cli.draw import Format, draw_error, plain, table
-from edgeimg.errors import UserError
+from edgeimg.cli.draw import plain, table
 
 EDGEIMG = [sys.executable, "-m", "edgeimg"]
 
@@ -50,38 +50,6 @@ def test_text_of_anybody_stays_in_its_line() -> None:
     assert plain("\x1b[31mred\x1b[0m \x1b]0;title\x07x\x9b\u202ey") == "red x\\x9b\\u202ey"
 
 
-@pytest.mark.parametrize(("columns", "shown"), [(80, 79), (0, 79), (20, 19)])
-def test_what_is_drawn_over_fits_its_line(columns: int, shown: int) -> None:
-    ours, terminal = os.openpty()
-    size = struct.pack("HHHH", 24, columns, 0, 0)
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
-    code = """if True:
-        from edgeimg.cli.draw import Drawer, Format
-        from edgeimg.events import Log, Progress
-        with Drawer(Format.text) as drawer:
-            drawer.report(Log(line="x" * 200))
-            drawer.report(Progress(name="tasks", done=3, total=9, detail="y" * 200))
-    """
-    env = {**os.environ, "TERM": "xterm"}
-    subprocess.run([sys.executable, "-c", code], stderr=terminal, env=env, check=True)
-    os.close(terminal)
-    with open(ours, "rb") as file:  # noqa: PTH123
-        said = file.read1(65536).decode()
-    assert "\x1b[2mx" in said and "\x1b[36m━" in said
-    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", said).split("\r")
-    assert max(map(len, lines)) == shown
-
-
-def test_names_have_no_escapes_and_no_control_characters(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    table("", ["name", "n"], [["\x07bell", "1"], ["\x1b[31mred", "2"], ["eïn ☃", "3"]])
-    draw_error(UserError("no 'a\nb\x1b]0;title\x07'"), Format.text)
-    said = capsys.readouterr()
-    assert said.out.splitlines()[1:] == [r"\x07bell  1", "red       2", "eïn ☃     3"]
-    assert said.err == "error: no 'a b'\n"
-
-
 @pytest.mark.parametrize("words", [("compat", "--output", "json"), ("plan", "-b", "qemu-arm64")])
 def test_a_reader_that_goes_away_is_no_failure(words: tuple[str, ...], tmp_path: Path) -> None:
     with subprocess.Popen(
@@ -92,3 +60,46 @@ def test_a_reader_that_goes_away_is_no_failure(words: tuple[str, ...], tmp_path:
         said = process.stderr.read().decode()
     assert process.returncode == 141
     assert "error" not in said and "Traceback" not in said
+
+
+def on_terminal(code: str, columns: int) -> str:
+    """What a program of Python's draws on a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    env = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**env, "TERM": "xterm"},
+    ):
+        os.close(theirs)
+        said = b""
+        try:
+            while data := os.read(ours, 65536):
+                said += data
+        except OSError:  # the terminal's end
+            pass
+        os.close(ours)
+    return said.decode()
+
+
+@pytest.mark.parametrize(("columns", "width"), [(40, 39), (0, 79)])
+def test_a_line_that_the_next_one_replaces_never_takes_two(columns: int, width: int) -> None:
+    code = """if True:
+        from edgeimg.cli.draw import Drawer, Format
+        from edgeimg.events import Log, Progress
+        with Drawer(Format.text) as drawer:
+            drawer.report(Log(line="x" * 200))
+            drawer.report(Progress(name="app", done=3, total=9, detail="y" * 200))
+    """
+    said = on_terminal(code, columns)
+    lines = [re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line) for line in said.split("\r")]
+    assert [len(line) for line in lines if line] == [width, width], lines
+    assert "\x1b[36m━━━━━━━━\x1b[0m─" in said
+
+
+def test_a_title_is_no_markup() -> None:
+    code = "from edgeimg.cli.draw import table; table('a[/b] ssh://[fe80::1]', ['x'], [['1']])"
+    assert "\x1b[1ma[/b] ssh://[fe80::1]\x1b[0m\r\n" in on_terminal(code, 80)
