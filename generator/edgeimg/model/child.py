@@ -13,6 +13,7 @@ import json
 import os
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,10 @@ def _join(options: argparse.Namespace) -> dict[str, Any]:
 
 def limit(memory_mib: int, seconds: int) -> None:
     """Give this process a ceiling of address space and of processor time."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_mib << 20, memory_mib << 20))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    with suppress(ValueError):  # a lower limit of the user's stays
+        resource.setrlimit(resource.RLIMIT_AS, (memory_mib << 20, memory_mib << 20))
+    with suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -30,10 +30,12 @@ MEMORY_MIB = 6144
 # Limits first, then the tool's module, or a script of ours, in the same process: (memory,
 # seconds, module, arguments).
 _LAUNCH = """\
-import resource, runpy, sys
+import contextlib, resource, runpy, sys
 memory, seconds = int(sys.argv[1]) << 20, int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+with contextlib.suppress(ValueError):  # a lower limit of the user's stays
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+with contextlib.suppress(ValueError):
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 sys.argv = sys.argv[3:]
 if sys.argv[0].endswith(".py"):

@@ -12,6 +12,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ CPU_SECONDS = 3600
 
 def main(request: Path, answer: Path) -> None:
     """Quantize as the request says; what goes wrong with the model is an answer too."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    with suppress(ValueError):  # a lower limit of the user's stays
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
     os.environ["TQDM_DISABLE"] = "1"
