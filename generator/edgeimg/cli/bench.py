@@ -151,7 +151,7 @@ def _models(
     from edgeimg.plan.quantization import runtime_for
     from edgeimg.prepare.hosts import find_host
 
-    if file or board or find_product():
+    if file or board or builder or settings or find_product():
         plan = resolved(options.selection(file, board, model, builder, settings))
         version = plan.runtime.version if plan.runtime.wheel else None
         return plan.models, find_host(plan.runtime.host, wanted=version)

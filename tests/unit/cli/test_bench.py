@@ -42,6 +42,16 @@ def test_without_a_product_or_a_model_it_is_the_example(
     assert answer.stdout.splitlines()[3].split()[:3] == ["digits", "default", "1"]
 
 
+def test_a_setting_without_a_product_is_not_left_unread(
+    edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (("--set", "nonsense=1"), ("--builder", "none")):
+        answer = edgeimg("model", "bench", *words)
+        assert "no edgeimg.yaml here or above. Name a board" in answer.stderr
+        assert answer.status == 2
+
+
 def test_the_products_models_and_runtime(
     edgeimg: Edgeimg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
