@@ -190,6 +190,23 @@ def write_atomic(path: Path, data: bytes, *, sync: bool = False) -> None:
         raise
 
 
+def in_place(path: Path) -> bool:
+    """Whether a file that a user names is no plain file: a pipe, a device, a link (/dev/stdout)."""
+    return path.is_symlink() or (path.exists() and not path.is_file())
+
+
+def write_named(path: Path, data: bytes) -> None:
+    """Write a file that a user names; a plain one by `write_atomic`.
+
+    Raises:
+        OSError: it cannot be written; it names the file.
+    """
+    if in_place(path):
+        path.write_bytes(data)
+    else:
+        write_atomic(path, data)
+
+
 def _replace(path: Path, data: bytes, sync: bool) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     temporary = Path(name)

@@ -162,7 +162,7 @@ def _reasons(cells: Sequence[Cell]) -> None:
 
 
 def _write(path: Path, cells: Sequence[Cell], models: Sequence[str]) -> None:
-    from edgeimg.cache import write_atomic
+    from edgeimg.cache import write_named
     from edgeimg.render.page import page
 
     title = "What goes together" + (f", for {', '.join(models)}" if models else "")
@@ -187,7 +187,7 @@ def _write(path: Path, cells: Sequence[Cell], models: Sequence[str]) -> None:
     ordered = sorted(columns, key=lambda one: (bool(one[1]), one[1], one[0]))
     text = page("compat", title, rows=rows, columns=ordered, counts=counts)
     try:
-        write_atomic(path, text.encode())
+        write_named(path, text.encode())
     except OSError as problem:
         raise UserError(
             f"cannot write {path}: {problem.strerror}", place="--html", hint="Name another file."

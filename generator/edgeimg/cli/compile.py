@@ -150,10 +150,10 @@ def _write_files(
 
 
 def _write(path: Path, data: bytes) -> None:
-    from edgeimg.cache import write_atomic
+    from edgeimg.cache import write_named
 
     try:
-        write_atomic(path, data)
+        write_named(path, data)
     except OSError as error:
         raise UserError(
             f"cannot be written: {error.strerror}", place=str(path), hint="Name another with -o."

@@ -14,7 +14,7 @@ import typer
 
 from edgeimg.cli import options
 from edgeimg.cli.build import built, print_image
-from edgeimg.cli.draw import Drawer, Format, colored, table
+from edgeimg.cli.draw import Drawer, Format, colored, plain, table
 from edgeimg.cli.plan import resolved
 from edgeimg.errors import UserError
 
@@ -102,7 +102,12 @@ def run(
     boot: Boot = None,
     ssh_port: Annotated[
         int | None,
-        typer.Option("--ssh-port", help="Port here that leads to the guest's SSH; default: free."),
+        typer.Option(
+            "--ssh-port",
+            min=1,
+            max=65535,
+            help="Port here that leads to the guest's SSH; default: free.",
+        ),
     ] = None,
 ) -> None:
     """Build, boot in QEMU, and give its console. Ctrl-A X ends it."""
@@ -178,7 +183,7 @@ def verify(
                 plan, device, goldens, report=drawer.report, time_limit=time_limit
             )
             # Beside the project, which need not be there.
-            _write_reports(verdict, goldens, folder.with_name(f"{folder.name}-device"), junit)
+            _write_reports(verdict, goldens, Path(f"{folder.resolve()}-device"), junit)
         _answer(verdict, goldens, drawer, None)
         return
     with Drawer(output, logs=verbose) as drawer, holding(folder):
@@ -217,9 +222,12 @@ def _check_writable(report: Path) -> None:
     Raises:
         UserError: the report cannot be written there.
     """
+    from edgeimg.cache import in_place
+
     try:
         report.parent.mkdir(parents=True, exist_ok=True)
-        if report.is_dir() or not os.access(report.parent, os.W_OK):
+        held = report if in_place(report) and report.exists() else report.parent
+        if report.is_dir() or not os.access(held, os.W_OK):
             raise PermissionError(0, "cannot be written")
     except OSError as error:
         raise UserError(f"{error.strerror}", place=f"--junit {report}") from None
@@ -243,7 +251,7 @@ def _write_reports(
 ) -> None:
     import json
 
-    from edgeimg.cache import write_atomic
+    from edgeimg.cache import write_atomic, write_named
     from edgeimg.verify.report import as_json, junit_xml
 
     xml = junit or folder / "verify.xml"
@@ -251,9 +259,9 @@ def _write_reports(
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(as_json(verdict, goldens), indent=2, ensure_ascii=False)
         write_atomic(folder / "verify.json", f"{text}\n".encode())
-        write_atomic(xml, junit_xml(verdict).encode())
+        write_named(xml, junit_xml(verdict).encode())
     except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", place=str(xml)) from None
+        raise UserError(f"cannot be written: {error.strerror}", place=error.filename) from None
 
 
 def _print(verdict: Verdict, image: Image | None) -> None:
@@ -297,4 +305,6 @@ def _print_failure(failure: Failure) -> None:
     where = " ".join(part for part in (failure.model, failure.mode, failure.sample) if part)
     text = f"{where}: {failure.message}" if where else failure.message
     hint = f" {failure.hint}" if failure.hint else ""
-    print(f"{colored('FAIL', 'red', sys.stderr)}: {text}.{hint}", file=sys.stderr)
+    # It may have several lines, and names that anybody gave, as of tensors.
+    said = "\n".join(map(plain, f"{text}.{hint}".split("\n")))
+    print(f"{colored('FAIL', 'red', sys.stderr)}: {said}", file=sys.stderr)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +22,7 @@ from edgeimg.guest.device import open_device
 from edgeimg.plan.plan import Plan
 from edgeimg.verify.report import as_json, junit_xml
 from edgeimg.verify.run import verify_device
-from edgeimg.verify.verdict import Verdict
+from edgeimg.verify.verdict import Failure, Verdict
 
 
 def verify(folder: Path, **more: Any) -> Verdict:
@@ -161,3 +165,50 @@ def test_kernel_modes_come_from_the_product(
     verdict = verify_device(plan, open_device("ssh://pi"), [replace(goldens[0])])
     assert verdict.passed
     assert {sample.mode for sample in verdict.samples} == {"default"}
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edgeimg: Callable[..., Any]) -> Any:
+    """`edgeimg verify` on a device that has another product, so that the verdict is a failure."""
+    Sandbox(tmp_path, monkeypatch)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    words = ("verify", "--board", "qemu-arm64", "--target", "ssh://root@pi")
+    return lambda *more: edgeimg(*words, *more)
+
+
+def test_reports_of_a_project_here_lie_beside_it(there: Callable[..., Any], tmp_path: Path) -> None:
+    answer = there("--project", ".")
+    assert "the sample /usr/share/edge-infer/digits/samples/15.pgm is missing" in answer.stderr
+    assert answer.status == 1
+    assert (tmp_path / "work-device/verify.json").is_file()
+
+
+def test_a_report_into_a_pipe_or_a_device_leaves_it_one(
+    there: Callable[..., Any], tmp_path: Path
+) -> None:
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target.xml"
+    os.mkfifo(pipe)
+    link.symlink_to(target)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert there("--junit", pipe).status == 1
+        assert reader.communicate()[0].startswith(b"<testsuites>")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert there("--junit", link).status == 1
+    assert link.is_symlink() and target.read_text().startswith("<testsuites>")
+
+
+def test_a_report_that_cannot_be_written_is_named(
+    there: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "work/build").write_text("in the way")
+    answer = there("--junit", tmp_path / "good.xml")
+    assert f"{tmp_path}/work/build/digits-qemu-arm64-device: cannot be written" in answer.stderr
+    assert answer.status == 2
+
+
+def test_what_failed_has_no_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    from edgeimg.cli.verify import _print_failure
+
+    _print_failure(Failure(kind="answer", message="output \x1b]0;title\x07x is wrong\n  so"))
+    assert capsys.readouterr().err == "FAIL: output x is wrong\n  so.\n"
