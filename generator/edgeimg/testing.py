@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -119,7 +120,9 @@ class Project:
 
         check_bootable(self.plan)
         folder = self.chosen.project
-        with holding(folder):
+        # Sessions beside this one, as pytest-xdist has them, wait; the next finds all built.
+        key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+        with Cache().lock("projects", key), holding(folder):
             image = built(
                 self.chosen, self.plan, folder, locked=False, offline=False, report=_report
             )

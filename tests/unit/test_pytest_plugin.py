@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,26 @@ def test_it_costs_nothing_where_it_is_not_used() -> None:
     code = f"import sys, edgeimg.pytest_plugin; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_sessions_side_by_side_build_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgeimg import testing
+
+    began: list[float] = []
+
+    def build(*_: object, **__: object) -> None:
+        began.append(time.monotonic())
+        time.sleep(0.5)
+
+    monkeypatch.setattr("edgeimg.cli.build.built", build)
+    monkeypatch.setattr("edgeimg.cli.verify.artefacts_of", lambda _: "made")
+    monkeypatch.setattr("edgeimg.cli.verify.check_bootable", lambda _: None)
+    (tmp_path / "edgeimg.yaml").write_text(
+        "version: 1\nname: toy\nboard: qemu-arm64\nmodels: [digits]\n"
+    )
+    projects = [testing.Project(tmp_path / "edgeimg.yaml") for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(lambda one: one.artefacts, projects)) == ["made", "made"]
+    assert began[1] - began[0] >= 0.5
