@@ -60,7 +60,8 @@ def running(
         serial = ["-chardev", f"file,id=edgeimg-console,path={log}"]
         serial += ["-serial", "chardev:edgeimg-console", "-monitor", "none"]
         words = arguments(qemu, artefacts, how, scratch=scratch, serial=serial, ssh_port=port)
-        options = (f"UserKnownHostsFile={scratch / 'hosts'}", "StrictHostKeyChecking=accept-new")
+        # Not a file in the scratch folder: ssh would split its name at blanks, and expand `%`.
+        options = ("UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=accept-new")
         target = Target(
             host="127.0.0.1", user=user, port=port, options=(*options, "LogLevel=ERROR")
         )
