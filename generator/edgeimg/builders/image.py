@@ -80,7 +80,7 @@ def holding(folder: Path) -> Iterator[None]:
     path = folder.parent / f".{folder.name}.lock"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        held = _lock(path)
+        held = _lock(path, folder)
     except BlockingIOError:
         raise UserError(
             "another edgeimg works on this project",
@@ -97,10 +97,17 @@ def holding(folder: Path) -> Iterator[None]:
         os.close(held)
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, folder: Path) -> int:
     """The locked file's descriptor; the file goes when it is released."""
     while True:
-        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError:
+            if not folder.is_dir() or not os.access(folder, os.W_OK):
+                raise
+            # What is above is another's, as where a container was given this folder.
+            path = folder
+            held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(os.fstat(held), path.stat()):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +41,28 @@ def test_a_path_that_make_cannot_take_is_refused(tmp_path: Path, name: str) -> N
         pass
     assert refused.value.place == str(tmp_path / name / "p")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_whose_parent_is_anothers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "p").mkdir()
+    really = os.open
+
+    def refused(path: Any, flags: int, *more: Any) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied")
+        return really(path, flags, *more)
+
+    monkeypatch.setattr("edgeimg.builders.image.os.open", refused)
+    with (
+        holding(tmp_path / "p"),
+        pytest.raises(UserError, match="another edgeimg works on this project"),
+        holding(tmp_path / "p"),
+    ):
+        pass
+    with holding(tmp_path / "p"):
+        pass
+    with (
+        pytest.raises(UserError, match="cannot be made: Permission denied"),
+        holding(tmp_path / "q"),
+    ):
+        pass
