@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ def place_for(plan: QuantizationPlan, folder: Path | None) -> Place:
     chosen = beside if folder is None else folder
     suffix = SUFFIXES[plan.kind]
     name = f"{plan.model.name[: MAX_NAME - 1 - len(suffix)]}-{suffix}"
+    _check_writable(chosen)
     place = Place(
         name=name,
         manifest=chosen / f"{name}.yaml",
@@ -72,6 +74,16 @@ def place_for(plan: QuantizationPlan, folder: Path | None) -> Place:
     for name in _companions(plan.manifest) if place.copies else ():
         _check_same(beside / name, chosen / name)
     return place
+
+
+def _check_writable(folder: Path) -> None:
+    """Before the work, not after it; nothing is made yet."""
+    whole = folder.absolute()
+    there = next(one for one in (whole, *whole.parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(
+            "cannot be written", place=shown(there), hint="Name another folder with -o."
+        )
 
 
 def _check_ours(place: Place) -> None:

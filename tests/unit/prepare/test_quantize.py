@@ -163,6 +163,16 @@ def test_only_what_it_made_is_overwritten(edgeimg: Edgeimg, digits: Path, again:
     assert (digits / "digits-onnx-int8.yaml").read_text() == "mine: true\n"
 
 
+def test_a_folder_that_cannot_be_is_told_before_the_work(
+    edgeimg: Edgeimg, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgeimg.prepare.quantize.quantize_model", lambda *_: pytest.fail("worked"))
+    Path("file").write_text("")
+    answer = edgeimg("model", "quantize", digits / "digits-onnx.yaml", "-o", "file/below")
+    assert answer.stderr == "error: file: cannot be written. Name another folder with -o.\n"
+    assert answer.status == 2
+
+
 def test_a_sample_in_the_way_stays(edgeimg: Edgeimg, digits: Path, again: object) -> None:
     theirs = Path("out/labels.txt")
     theirs.parent.mkdir()
