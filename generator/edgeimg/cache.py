@@ -36,6 +36,21 @@ _TAG = (
     b"# This folder is a cache of edgeimg; all of it can be made again.\n"
 )
 _LOCKS = "locks"
+# All that is ours: the root may be a folder with other things in it, which are never removed.
+NAMESPACES = (
+    "apt",
+    "buildroot",
+    "buildroot-downloads",
+    "ccache",
+    "compiled",
+    "downloads",
+    "goldens",
+    "models",
+    "tools",
+    "yocto-downloads",
+    "yocto-repositories",
+    "yocto-sstate",
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -61,16 +76,21 @@ class Cache:
 
     def __init__(self, root: Path | None = None) -> None:
         chosen = root or os.environ.get("EDGEIMG_CACHE") or platformdirs.user_cache_dir("edgeimg")
-        self.root = Path(chosen).expanduser().absolute()
+        try:
+            self.root = Path(chosen).expanduser().absolute()
+        except RuntimeError:
+            raise UserError(
+                f"{chosen} is not a path here", place="EDGEIMG_CACHE", hint="Whose home is that?"
+            ) from None
+        if "$" in str(self.root):
+            hint = "Set EDGEIMG_CACHE to another folder."
+            raise UserError(f"make and ccache expand the $ in the path {self.root}", hint=hint)
         tag = self.root / "CACHEDIR.TAG"
         try:
             if not tag.exists():
                 write_atomic(tag, _TAG)
         except OSError as problem:
-            hint = "Set EDGEIMG_CACHE to a folder that you may write."
-            raise UserError(
-                f"cannot write the cache {self.root}: {problem.strerror}", hint=hint
-            ) from problem
+            raise _unwritable(self.root, problem) from problem
 
     @property
     def downloads(self) -> Path:
@@ -80,7 +100,12 @@ class Cache:
     def folder(self, *names: str) -> Path:
         """A folder below the root, made if it is missing."""
         path = self.root.joinpath(*(_checked(name) for name in names))
-        path.mkdir(parents=True, exist_ok=True)
+        if names[0] not in (*NAMESPACES, _LOCKS):
+            raise ValueError(f"not a namespace of the cache: {names[0]}")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise _unwritable(path, problem) from problem
         return path
 
     def download(self, sha256: str) -> Path | None:
@@ -137,8 +162,8 @@ class Cache:
     def usage(self) -> tuple[Usage, ...]:
         """Files and bytes of each namespace."""
         found = []
-        for folder in sorted(path for path in self.root.iterdir() if path.is_dir()):
-            if folder.name == _LOCKS:
+        for folder in (self.root / name for name in NAMESPACES):
+            if not folder.is_dir():
                 continue
             sizes = [_size(path) for path in folder.rglob("*") if path.is_file()]
             found.append(Usage(name=folder.name, files=len(sizes), size=sum(sizes)))
@@ -226,6 +251,11 @@ def _replace(path: Path, data: bytes, sync: bool) -> None:
 def canonical_json(value: Any) -> bytes:
     """The one JSON text of a value: sorted keys, no spaces, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _unwritable(path: Path, problem: OSError) -> UserError:
+    hint = "Set EDGEIMG_CACHE to a folder that you may write."
+    return UserError(f"cannot write the cache {path}: {problem.strerror}", hint=hint)
 
 
 def _checked(name: str) -> str:

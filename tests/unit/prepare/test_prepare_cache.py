@@ -38,6 +38,33 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         Cache(tmp_path / "file" / "below")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("~nobody-here/x", "Whose home is that"), ("/tmp/a$b", r"expand the \$")]
+)
+def test_a_path_that_cannot_be(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+    monkeypatch.setenv("EDGEIMG_CACHE", name)
+    with pytest.raises(UserError, match=said):
+        Cache()
+
+
+def test_a_cache_that_cannot_be_written_any_more(cache: Cache) -> None:
+    (cache.root / "models").write_text("")
+    with pytest.raises(UserError, match=r"cannot write the cache .*models.*Set EDGEIMG_CACHE"):
+        cache.put("models", "k", b"")
+
+
+def test_what_is_not_its_own_stays(cache: Cache) -> None:
+    theirs = cache.root / "Documents/letter"
+    theirs.parent.mkdir()
+    theirs.write_text("dear")
+    cache.put("models", "k", b"1")
+    os.utime(theirs.parent, (1, 1))
+    os.utime(cache.root / "models/k", (1, 1))
+    assert [one.name for one in cache.usage()] == ["models"]
+    assert cache.prune(timedelta(days=1)) == 1
+    assert theirs.read_text() == "dear"
+
+
 def test_artefacts(cache: Cache) -> None:
     assert cache.get("models", "k") is None
     assert cache.put("models", "k", b"1").read_bytes() == b"1"
