@@ -28,7 +28,9 @@ MAX_STDERR = 1 << 20  # bytes; of more, the end is kept
 
 _TARGET = re.compile(
     r"ssh://(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?"
-    r"(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?"
+    # A name can be one of ~/.ssh/config; an address of a cable or of USB names its interface.
+    r"(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])"
+    r"(?::(?P<port>[0-9]{1,5}))?/?"
 )
 # The first line of its diagnostics: from here on, what breaks is the connection.
 _THERE = "edgeimg: there"

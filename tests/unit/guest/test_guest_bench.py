@@ -102,6 +102,8 @@ def test_what_a_guest_can_do_wrong(
         ("ssh://pi", Target(host="pi", user=None, port=None)),
         ("ssh://root@10.0.0.2:2222", Target(host="10.0.0.2", user="root", port=2222)),
         ("ssh://root@[fe80::1]", Target(host="fe80::1", user="root", port=None)),
+        ("ssh://[fe80::1%usb0]:22", Target(host="fe80::1%usb0", user=None, port=22)),
+        ("ssh://my_board", Target(host="my_board", user=None, port=None)),
     ],
 )
 def test_targets(text: str, target: Target) -> None:
