@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -177,7 +178,7 @@ def _result(plan: QuantizationPlan, made: Quantized) -> dict[str, Any]:
         "samples": agreement.samples,
         "labelled": agreement.labelled,
         "same_answer": agreement.agreeing if agreement.ranked else None,
-        "largest_difference": agreement.difference,
+        "largest_difference": agreement.difference if isfinite(agreement.difference) else None,
         "accuracy_drop": agreement.drop,
         "max_accuracy_drop": plan.max_drop,
         "warnings": _warnings(plan, made),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -178,9 +179,10 @@ def _compare(
     for done, (sample, (old, new)) in enumerate(zip(samples, pairs, strict=True)):
         for index, one in enumerate(before.outputs):
             values = _real(old[index], one.tensor)
-            apart = np.abs(values - _real(new[index], after.outputs[index].tensor))
+            apart = _apart(values, _real(new[index], after.outputs[index].tensor))
             worst[index] = max(worst[index], float(apart.max(initial=0)))
-            largest[index] = max(largest[index], float(np.abs(values).max(initial=0)))
+            finite = np.abs(values[np.isfinite(values)])
+            largest[index] = max(largest[index], float(finite.max(initial=0)))
         if ranked is not None:
             was = answer_of(old[ranked], before.outputs[ranked])
             now = answer_of(new[ranked], after.outputs[ranked])
@@ -203,6 +205,16 @@ def _compare(
         lost=lost,
         difference=max(shares, default=0.0),
     )
+
+
+def _apart(
+    values: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The differences; what has no number, as NaN against one, is infinite."""
+    with np.errstate(invalid="ignore"):
+        found = np.abs(values - others)
+    found[(values == others) | (np.isnan(values) & np.isnan(others))] = 0
+    return np.nan_to_num(found, nan=math.inf, posinf=math.inf)
 
 
 def _answers(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import yaml
 
@@ -19,7 +22,8 @@ from edgeimg.manifest.load import load
 from edgeimg.manifest.model import Model
 from edgeimg.plan.models import plan_model
 from edgeimg.plan.quantization import plan_quantization
-from edgeimg.prepare.quantize import Agreement, Quantized, quantize_model
+from edgeimg.prepare.hosts import Host
+from edgeimg.prepare.quantize import Agreement, Quantized, _compare, quantize_model
 from edgeimg.resources import data_root
 
 Edgeimg = Callable[..., Any]
@@ -102,6 +106,27 @@ def test_the_new_manifest_works_and_says_what_was_measured(
     assert manifest.sha256 == planned.info.sha256
     checked = edgeimg("check", "--board", "qemu-arm64", "--model", path)
     assert checked.status == 0, checked.stderr
+
+
+def test_a_model_that_answers_nan_is_not_one_that_does_not_differ(
+    digits: Path, edgeimg: Edgeimg, again: Callable[..., None]
+) -> None:
+    before = plan_model(digits / "digits-onnx.yaml", None)
+    after = replace(before, path=digits / "other.onnx")
+    numbers = np.zeros(10, "<f4")
+    numbers[3] = -np.inf
+
+    def run(path: Path, *_: Any) -> list[list[bytes]]:
+        same = numbers if path == before.path else np.where(np.isinf(numbers), numbers, np.nan)
+        return [[same.astype("<f4").tobytes()]]
+
+    host = cast(Host, SimpleNamespace(run=run))
+    found = _compare(host, before, after, before.samples[:1], silent)
+    assert found.difference == math.inf
+    assert _compare(host, before, before, before.samples[:1], silent).difference == 0
+    again(replace(SOME, difference=math.inf))
+    answer = edgeimg("model", "quantize", digits / "digits-onnx.yaml", "--output", "json")
+    assert json.loads(answer.stdout, parse_constant=pytest.fail)["largest_difference"] is None
 
 
 def test_text_shows_before_and_after_and_warns(edgeimg: Edgeimg, digits: Path) -> None:
