@@ -57,7 +57,7 @@ def _http(url: str) -> str:
 WheelFile = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._+!\-]+\.whl$", max_length=255)]
 WheelUrl = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9._~:/?#@!&*+,;=%\-]+$", max_length=2000),
+    StringConstraints(pattern=r"^[A-Za-z0-9._~:/?#@!&*+,;=%\[\]\-]+$", max_length=2000),
     AfterValidator(_http),
 ]
 Project = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -61,6 +62,15 @@ def test_found(index: Path, served: str) -> None:
     assert wheels.locate(asked()) == LockedWheel(
         name="tiny", version="1.0", file=FILE, url=f"{served}/simple/tiny/{FILE}", sha256=SHA256
     )
+
+
+def test_an_index_at_an_address_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"http://[fd00::1]:8080/simple/tiny/{FILE}"
+    info = {"url": url, "archive_info": {"hashes": {"sha256": SHA256}}}
+    said = json.dumps({"install": [{"download_info": info}]})
+    done = process.Completed(args=("pip",), status=0, stdout=said, stderr="")
+    monkeypatch.setattr(process, "run", lambda *_, **__: done)
+    assert wheels.locate(asked()).url == url
 
 
 def test_a_login_does_not_reach_the_lock(
