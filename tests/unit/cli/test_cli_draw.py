@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeimg.cli.draw import plain, table
+from edgeimg.cli.draw import Format, draw_error, plain, table
+from edgeimg.errors import UserError
 
 EDGEIMG = [sys.executable, "-m", "edgeimg"]
 
@@ -48,6 +49,16 @@ def test_text_of_anybody_stays_in_its_line() -> None:
     assert plain("a\nerror: b\tc") == "a error: b c"
     assert plain("C:\\n ü 漢") == "C:\\n ü 漢"
     assert plain("\x1b[31mred\x1b[0m \x1b]0;title\x07x\x9b\u202ey") == "red x\\x9b\\u202ey"
+
+
+def test_names_have_no_escapes_and_no_control_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table("", ["name", "n"], [["\x07bell", "1"], ["\x1b[31mred", "2"], ["eïn ☃", "3"]])
+    draw_error(UserError("no 'a\nb\x1b]0;title\x07'"), Format.text)
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1:] == [r"\x07bell  1", "red       2", "eïn ☃     3"]
+    assert said.err == "error: no 'a b'\n"
 
 
 @pytest.mark.parametrize("words", [("compat", "--output", "json"), ("plan", "-b", "qemu-arm64")])
