@@ -136,6 +136,7 @@ def run(
 
 
 def verify(
+    context: typer.Context,
     file: options.File = None,
     board: options.Board = None,
     model: options.Models = None,
@@ -169,6 +170,10 @@ def verify(
     from edgeimg.verify.run import verify_device, verify_guest
 
     device = None if target is None else open_device(target)
+    if device is not None:
+        options.refuse(
+            context, ("boot", "buildroot", "locked"), "a device, on which nothing is built"
+        )
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     if device is None:

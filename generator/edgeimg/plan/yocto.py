@@ -102,6 +102,10 @@ def plan_yocto(
     ]
     if product.yocto.golden:
         recipes.append(GOLDEN)
+    elif GOLDEN in product.packages:
+        place = chosen.source.place(("packages", product.packages.index(GOLDEN)))
+        hint = "Write `golden: true` below yocto:."
+        raise UserError(f"packages: {GOLDEN} is not made", place=place, hint=hint)
     return YoctoPlan(
         series=series,
         release=catalog.series[series],
