@@ -171,9 +171,7 @@ def verify(
 
     device = None if target is None else open_device(target)
     if device is not None:
-        options.refuse(
-            context, ("boot", "buildroot", "locked"), "a device, on which nothing is built"
-        )
+        options.refuse(context, ("boot", "buildroot", "locked"), "a device: nothing is built")
     chosen = options.selection(file, board, model, builder, settings)
     plan = resolved(chosen)
     if device is None:
