@@ -13,8 +13,7 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         # Once more, as `timeout` and impatient people send it, would interrupt the ending.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         print("interrupted; the next run goes on from here", file=sys.stderr)
         sys.exit(130)
 

@@ -87,6 +87,8 @@ def _format(arguments: list[str]) -> Format:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    # Once: the next would interrupt the ending.
+    signal.signal(number, lambda number, frame: None)
     raise KeyboardInterrupt
 
 

@@ -311,7 +311,7 @@ def test_an_impatient_user_gets_no_traceback(tmp_path: Path) -> None:
         said = process.stderr.readline()
         while process.poll() is None:
             process.send_signal(signal.SIGTERM)  # SIGINT is the same, but may be ignored here
-            time.sleep(0.001)
+            time.sleep(0.0002)
         said += process.stderr.read()
     assert process.returncode == 130
     assert said.count("interrupted; the next run goes on from here") == 1
