@@ -160,13 +160,14 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     # Lines of a cell are meant, of anybody's text they do no harm there.
     rows = [["\n".join(map(_plain_cell, cell.split("\n"))) for cell in row] for row in rows]
     drawn = is_terminal(sys.stdout)
-    room = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+    # A terminal that was told no size says 0.
+    room = shutil.get_terminal_size((80 if drawn else PIPE_WIDTH, 24)).columns
     borders = 3 * len(columns) + 1
     widths = _widths([columns, *rows], room - borders if drawn else room - 2 * (len(columns) - 1))
     if title:
         print("\n".join(colored(plain(line), "bold", sys.stdout) for line in title.split("\n")))
     if drawn and sum(widths) + borders <= room:
-        _draw_table(columns, rows, widths)
+        _draw_table(columns, rows, widths, room)
         return
     if drawn:  # the room of the lines between goes to the words
         widths = _widths([columns, *rows], room - 2 * (len(columns) - 1))
@@ -182,7 +183,7 @@ def _plain_cell(line: str) -> str:
 
 
 def _draw_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
+    columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], room: int
 ) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -196,7 +197,7 @@ def _draw_table(
         drawn.add_row(
             *(Text("\n".join(_wrapped(one, width)), style=_cell_style(one)) for one, width in cells)
         )
-    Console().print(drawn)
+    Console(width=room).print(drawn)
 
 
 def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:

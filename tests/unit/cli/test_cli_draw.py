@@ -114,3 +114,17 @@ def test_a_line_that_the_next_one_replaces_never_takes_two(columns: int, width: 
 def test_a_title_is_no_markup() -> None:
     code = "from edgeimg.cli.draw import table; table('a[/b] ssh://[fe80::1]', ['x'], [['1']])"
     assert "\x1b[1ma[/b] ssh://[fe80::1]\x1b[0m\r\n" in on_terminal(code, 80)
+
+
+def test_a_table_is_whole_on_a_terminal_that_says_no_size() -> None:
+    words = [
+        "reference",
+        "16 of 16 outputs",
+        "0 lsb at most",
+        "labels right",
+        "first answer",
+        "of the default kernels",
+    ]
+    said = on_terminal(f"from edgeimg.cli.draw import table; table('', {words}, [{words}])", 0)
+    assert "…" not in said
+    assert all(word in said for text in words for word in text.split())
