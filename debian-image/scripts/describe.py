@@ -62,6 +62,18 @@ SPDX = {
 }  # fmt: skip
 
 
+def declared(licence):
+    """The fields that say a model's licence, as its manifest has it.
+
+    Only identifiers of the table above are taken for SPDX's.
+    """
+    known = "|".join(map(re.escape, SPDX.values()))
+    if re.fullmatch(rf"(?:{known})(?: (?:AND|OR) (?:{known}))*", licence):
+        return {"licenseDeclared": licence}
+    said = {"licenseComments": f"The model's manifest says: {licence}"} if licence else {}
+    return {"licenseDeclared": "NOASSERTION", **said}
+
+
 def spdx_id(*parts):
     return "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]+", "-", "-".join(parts))
 
@@ -87,42 +99,68 @@ def package(name, version, digest, purl, licence, location="NOASSERTION"):
     return entry
 
 
-def models_package(product, files):
-    """The package of the models, samples and labels: the one whose files are all listed.
+def model_package(name, licence, files):
+    """The package of one model, its samples and labels: one whose files are all listed.
 
     SPDX lets no other package contain files.
     """
-    name = f"{product}-models"
     sums = sorted(file["checksums"][0]["checksumValue"] for file in files)
     code = hashlib.sha1("".join(sums).encode()).hexdigest()  # SPDX 2.3, section 7.9
     return {
-        "SPDXID": spdx_id("Package", name),
+        "SPDXID": spdx_id("Model", name),
         "name": name,
         "downloadLocation": "NOASSERTION",
         "filesAnalyzed": True,
         "packageVerificationCode": {"packageVerificationCodeValue": code},
         "licenseConcluded": "NOASSERTION",
         "licenseInfoFromFiles": ["NOASSERTION"],
-        "licenseDeclared": "NOASSERTION",
+        **declared(licence),
         "copyrightText": "NOASSERTION",
     }
 
 
-def contains(container, elements):
+def models():
+    """Each model's package, with the entries of its files."""
+    notice = Path("root/usr/share/doc/edge-model/copyright")
+    licences = dict(re.findall("^(.+?): (.*)$", notice.read_text(), re.MULTILINE))
+    for folder in sorted(Path("root/usr/share/edge-infer").iterdir()):
+        files = [file_entry(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+        if files:
+            yield model_package(folder.name, licences.get(folder.name, ""), files), files
+
+
+def file_entry(path):
+    name = "/" + path.relative_to("root").as_posix()
+    return {
+        "SPDXID": spdx_id("File", hashlib.sha256(name.encode()).hexdigest()[:16]),
+        "fileName": "." + name,
+        "checksums": [
+            {"algorithm": "SHA1", "checksumValue": hashlib.sha1(path.read_bytes()).hexdigest()},
+            {"algorithm": "SHA256", "checksumValue": sha256(path)},
+        ],
+        "licenseConcluded": "NOASSERTION",
+        "licenseInfoInFiles": ["NOASSERTION"],
+        "copyrightText": "NOASSERTION",
+    }
+
+
+def related(one, relation, others):
     return [
-        {"spdxElementId": container, "relationshipType": "CONTAINS", "relatedSpdxElement": element}
-        for element in elements
+        {"spdxElementId": one, "relationshipType": relation, "relatedSpdxElement": other}
+        for other in others
     ]
 
 
 def sbom(env, packages, wheels, app_version):
     product = env["PRODUCT"]
     created = datetime.fromtimestamp(int(env["SOURCE_DATE_EPOCH"]), timezone.utc)
-    entries = {}
+    entries, roles = {}, {}
     for row in packages:  # a package may have two roles; it is one package
         purl = f"pkg:deb/debian/{quote(row['name'])}@{quote(row['version'], safe='')}?arch={env['ARCHITECTURE']}"
         entry = package(row["name"], row["version"], row["sha256"], purl, licence_of(row["name"]))
         entries[entry["SPDXID"]] = entry
+        roles.setdefault(entry["SPDXID"], set()).add(row["role"])
+    headers = [key for key, its in roles.items() if its == {"sysroot"}]
     for row in wheels:
         purl = f"pkg:pypi/{quote(row['name'].lower())}@{quote(row['version'], safe='')}"
         entry = package(row["name"], row["version"], row["sha256"], purl, "NOASSERTION", row["url"])
@@ -132,23 +170,11 @@ def sbom(env, packages, wheels, app_version):
     image["SPDXID"] = "SPDXRef-Image"
     entries[app["SPDXID"]] = app
 
-    models = Path("root/usr/share/edge-infer")
-    files = []
-    for path in sorted(p for p in models.rglob("*") if p.is_file()):
-        name = "/" + path.relative_to("root").as_posix()
-        files.append({
-            "SPDXID": spdx_id("File", hashlib.sha256(name.encode()).hexdigest()[:16]),
-            "fileName": "." + name,
-            "checksums": [
-                {"algorithm": "SHA1", "checksumValue": hashlib.sha1(path.read_bytes()).hexdigest()},
-                {"algorithm": "SHA256", "checksumValue": sha256(path)},
-            ],
-            "licenseConcluded": "NOASSERTION",
-            "licenseInfoInFiles": ["NOASSERTION"],
-            "copyrightText": "NOASSERTION",
-        })  # fmt: skip
-    shipped = models_package(product, files)
-    entries[shipped["SPDXID"]] = shipped
+    files, holds = [], []
+    for shipped, inside in models():
+        entries[shipped["SPDXID"]] = shipped
+        files += inside
+        holds += related(shipped["SPDXID"], "CONTAINS", (file["SPDXID"] for file in inside))
     content = json.dumps([list(entries.values()), files], sort_keys=True)
     return {
         "spdxVersion": "SPDX-2.3",
@@ -164,8 +190,9 @@ def sbom(env, packages, wheels, app_version):
         "files": files,
         "relationships": [
             {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-Image"},
-            *contains("SPDXRef-Image", entries),
-            *contains(shipped["SPDXID"], (file["SPDXID"] for file in files)),
+            *related("SPDXRef-Image", "CONTAINS", (key for key in entries if key not in headers)),
+            *(one for key in headers for one in related(key, "BUILD_DEPENDENCY_OF", [app["SPDXID"]])),
+            *holds,
         ],
     }  # fmt: skip
 

@@ -17,6 +17,7 @@ from edgeimg.render.contents import (
     add_features,
     add_models,
     header,
+    licenses,
     named_at,
 )
 from edgeimg.render.environment import render as render_template
@@ -47,6 +48,7 @@ def render(plan: Plan, inputs: Inputs) -> Tree:
     add_configuration(tree, plan, "root")
     add_features(tree, plan, "root")
     add_models(tree, plan, inputs.compiled, "root")
+    tree.add("root/usr/share/doc/edge-model/copyright", Text(content=licenses(plan)))
     with named_at(plan.overlay_place):
         lists = _add_overlay(tree, plan.overlay) if plan.overlay else []
     context = {**_context(plan), "lists": lists}
