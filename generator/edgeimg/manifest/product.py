@@ -270,10 +270,3 @@ class Product(Manifest):
         default=(), description="Folders with boards, models and catalogue entries of your own."
     )
     budgets: Budgets = Field(default=Budgets(), description="Limits of size and time.")
-
-    @model_validator(mode="after")
-    def _no_model_twice(self) -> Product:
-        twice = {name for name in self.models if self.models.count(name) > 1}
-        if twice:
-            raise ValueError(f"models: {', '.join(sorted(twice))} is named twice")
-        return self

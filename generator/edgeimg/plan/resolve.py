@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -52,18 +53,24 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
     base = source.path.resolve().parent
     catalog = Catalog(catalog_folders(product, source))
     errors: list[UserError] = []
-    board_path = catalog.find("board", product.board, place=source.place(("board",)), base=base)
-    entry = _collect(errors, lambda: _board(catalog, board_path, product.board))
+    place = source.place(("board",))
+    entry = _collect(
+        errors, lambda: catalog.entry("board", product.board, Board, place=place, base=base)
+    )
     board = entry.value if entry else None
     architecture = _collect(errors, lambda: _architecture(catalog, entry)) if entry else None
     models = plan_models(product, source, catalog, cache_dir, errors)
-    builder = product.builder or (board.default_builder if board else "debian")
-    errors += _unread(source, builder)
-    features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
+    builder = product.builder or (board.default_builder if board else None)
+    features = None
+    if builder:
+        errors += _unread(source, builder)
+        features = _collect(errors, lambda: plan_features(product, source, catalog, builder))
+    _names(product, source, catalog, builder, errors)
     overlay = _folder(product.overlay, base, source, ("overlay",), errors)
     app = find_app(product, base, source, errors)
-    if errors or not entry or not board or not architecture or features is None:
+    if errors or not entry or not board or not architecture or not builder or features is None:
         raise UserErrors(errors)
+    board_path = entry.path
     serves = _builder(product, source, board, board_path, builder)
     _storage(product, source, board, board_path, serves, models)
     chosen = Chosen(
@@ -207,10 +214,23 @@ def _unread(source: Source, builder: str) -> list[UserError]:
     ]
 
 
-def _board(catalog: Catalog, path: Path, name: str) -> Entry[Board]:
-    entry = catalog.read(path, Board)
-    same_name(path, name, entry.value)
-    return entry
+def _names(
+    product: Product, source: Source, catalog: Catalog, builder: str | None, errors: list[UserError]
+) -> None:
+    """Adds to `errors` what the product names and the catalogue has not.
+
+    Features are the builder's to judge; only where there is none yet, they are looked for here.
+    """
+    wanted = [("runtime", product.runtime, source.place(("runtime",)))]
+    if product.accelerator:
+        place = source.place(("accelerator", "name"))
+        wanted.append(("accelerator", product.accelerator.name, place))
+    if builder is None:
+        places = {name: source.place(("features", name, "")) for name in product.features}
+        wanted += [("feature", name, place) for name, place in places.items()]
+    for kind, name, place in wanted:
+        if name is not None:
+            _collect(errors, partial(catalog.find, kind, name, place=place))
 
 
 def _collect(errors: list[UserError], step: Callable[[], T]) -> T | None:
@@ -248,7 +268,11 @@ def plan_models(
             continue
         if any(one.name == model.name for one in models):
             errors.append(
-                UserError(f"models: a second '{model.name}'", place=place, hint="Rename one.")
+                UserError(
+                    f"models: a second '{model.name}'",
+                    place=place,
+                    hint="Leave one out, or rename it.",
+                )
             )
             continue
         models.append(model)
