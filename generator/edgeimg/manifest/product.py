@@ -24,7 +24,7 @@ from edgeimg.manifest.base import (
 
 Builder = Literal["debian", "buildroot", "yocto"]
 Option = Line | int | bool | tuple[Line, ...]
-MIRROR_PATTERN = r"^(https?|file)://[^\s'\"\\$#]+$"
+MIRROR_PATTERN = r"""^(https?|file)://[^\s'"\\$#]+$"""
 MirrorUrl = Annotated[str, StringConstraints(pattern=MIRROR_PATTERN)]
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -33,3 +36,14 @@ def test_every_shipped_file_fits_its_schema(kind: str, edgeimg) -> None:  # type
     for file in files:
         errors = [one.message for one in validator.iter_errors(read_source(file).data)]
         assert errors == [], file
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_editors_read_the_patterns(kind: str, edgeimg, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Those are ECMAScript's, which knows fewer escapes than Python."""
+    schema = tmp_path / "schema.json"
+    schema.write_text(edgeimg("schema", kind).stdout)
+    file = min(data_root().glob(FILES[kind]))
+    words = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema), str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
