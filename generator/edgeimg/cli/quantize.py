@@ -106,7 +106,7 @@ def _warnings(plan: QuantizationPlan, made: Quantized) -> list[str]:
     if made.slower:
         before, after = (one.percentile(50) for one in (made.before, made.after))
         found.append(
-            f"on this machine it is slower than the original: {after:.3f} ms, not {before:.3f} ms"
+            f"on this machine it is slower than the original: {after:.4g} ms, not {before:.4g} ms"
         )
     agreement = made.agreement
     if agreement.drop is None:
