@@ -49,9 +49,12 @@ def menuconfig(
         with Drawer(Format.text) as drawer:
             generated(chosen, plan, folder, locked=locked, offline=offline, report=drawer.report)
             make = configure(plan, folder, offline=offline, report=drawer.report)
-        changed = open_menu(make, folder)
+        own, lists = chosen.product.buildroot.config, plan.buildroot.release.lists
+        changed, lost = open_menu(make, folder, own, lists)
+    for symbol in lost:
+        print(f"{symbol}: not kept. Only what is added behind its entries lasts.")
     if not changed:
-        print("Nothing was changed.")
+        print("Nothing is to be kept." if lost else "Nothing was changed.")
     elif chosen.source.path.is_file() and keep_config(chosen.source.path, changed):
         print(f"{shown(chosen.source.path)}: kept in buildroot.config:")
         print("\n".join(yaml_lines(changed, indent=4)))

@@ -70,6 +70,8 @@ def configure(output: Path, defconfig: Path) -> None:
 def menu(output: Path) -> None:
     config = output / ".config"
     text = config.read_text().replace("# BR2_SYSTEM_DHCP is not set\n", "")
+    text = re.sub(r'(?m)^(BR2_ROOTFS_OVERLAY=".*)"$', r'\1 /mine/too"', text)
+    text = text.replace('BR2_ROOTFS_POST_BUILD_SCRIPT="', 'BR2_ROOTFS_POST_BUILD_SCRIPT="/first ')
     config.write_text(text + 'BR2_PACKAGE_STRACE=y\nBR2_TARGET_GENERIC_ISSUE="5 $$ a day"\n')
 
 

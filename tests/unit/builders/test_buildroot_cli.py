@@ -35,13 +35,16 @@ def test_what_the_menu_changes_is_kept_in_the_product(trial: Trial) -> None:
     write_lock(trial.folder / "edgeimg.lock", fake_lock(trial.plan()))
     file = trial.folder / "edgeimg.yaml"
     before = file.read_text()
+    file.write_text(f"{before}buildroot:\n  config:\n    BR2_ROOTFS_OVERLAY: /mine\n")
     status, shown = _on_a_terminal(
         "menuconfig", "--file", str(file), "--buildroot", str(trial.checkout)
     )
     assert status == 0, shown
     assert "kept in buildroot.config:\n    BR2_PACKAGE_STRACE: y\n" in shown
+    assert "BR2_ROOTFS_POST_BUILD_SCRIPT: not kept." in shown
     assert file.read_text() == (
         f"{before}buildroot:\n  config:\n    BR2_PACKAGE_STRACE: y\n"
+        '    BR2_ROOTFS_OVERLAY: "/mine /mine/too"\n'
         '    BR2_TARGET_GENERIC_ISSUE: "5 $ a day"\n'
     )
 

@@ -186,7 +186,19 @@ def _explained(tree: Path, config: str, *asked: tuple[str, str]) -> list[str]:
         (
             "BR2_NUMBER",
             '"x"',
-            'BR2_NUMBER="x": Buildroot drops BR2_NUMBER="x": its value there is \'3\'',
+            'BR2_NUMBER="x": Buildroot drops BR2_NUMBER="x": it takes a whole number, '
+            "without quotes",
+        ),
+        ("BR2_NUMBER", "4", "BR2_NUMBER=4: Buildroot drops BR2_NUMBER=4: its value there is '3'"),
+        (
+            "BR2_TEXT",
+            "12",
+            "BR2_TEXT=12: Buildroot drops BR2_TEXT=12: it takes text: put it in quotes",
+        ),
+        (
+            "BR2_USER",
+            '"yes"',
+            'BR2_USER="yes": Buildroot drops BR2_USER="yes": it takes y or n',
         ),
         (
             "BR2_OLD",

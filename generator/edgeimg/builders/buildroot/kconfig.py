@@ -15,6 +15,14 @@ from edgeimg.process import run
 
 LEGACY = "Config.in.legacy"
 NO = 0
+# Type of a symbol -> how a defconfig writes a value of it, and a manifest.
+TAKES = {
+    "bool": ("[yn]", "y or n"),
+    "tristate": ("[ymn]", "y, m or n"),
+    "int": ("-?[0-9]+", "a whole number, without quotes"),
+    "hex": ("0x[0-9A-Fa-f]+", "a number that begins with 0x"),
+    "string": ('".*"', "text: put it in quotes"),
+}
 
 
 def explain(
@@ -119,6 +127,9 @@ def _otherwise(symbol: Any, value: str) -> str:
         return "it cannot be set, others select it"
     if symbol.choice is not None and symbol.choice.selection is not None:
         return f"{symbol.choice.selection.name} is chosen in its place"
+    pattern, takes = TAKES[kconfiglib.TYPE_TO_STR[symbol.type]]
+    if not re.fullmatch(pattern, value):
+        return f"it takes {takes}"
     return f"its value there is '{symbol.str_value}'"
 
 

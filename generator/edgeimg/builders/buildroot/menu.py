@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from edgeimg.builders.image import plain_environment
@@ -13,12 +14,19 @@ from edgeimg.manifest.load import shown
 from edgeimg.process import spawn
 
 
-def open_menu(make: list[str], folder: Path) -> dict[str, ConfigValue]:
-    """Opens the menu of a configured project; the changed symbols with their values.
+def open_menu(
+    make: list[str], folder: Path, own: Mapping[str, ConfigValue], lists: Collection[str]
+) -> tuple[dict[str, ConfigValue], list[str]]:
+    """Opens the menu of a configured project.
 
     Args:
         make: the words that run the project's Makefile.
         folder: the project.
+        own: the symbols of the product, before.
+        lists: symbols of which a product says only what comes behind the entries of others.
+
+    Returns:
+        The changed symbols as the product says them, and those that it cannot say so.
 
     Raises:
         InternalError: it cannot be opened; make has said why.
@@ -39,7 +47,17 @@ def open_menu(make: list[str], folder: Path) -> dict[str, ConfigValue]:
             place=shown(folder),
             hint="Above is why; it needs the headers of ncurses (Debian: libncurses-dev).",
         )
-    return read_lines(changed.read_text(encoding="utf-8"))
+    values = read_lines(changed.read_text(encoding="utf-8"))
+    joined = read_lines((folder / "build" / "defconfig").read_text(encoding="utf-8"))
+    lost = []
+    for symbol in values.keys() & set(lists):
+        others = str(joined.get(symbol, "")).removesuffix(str(own.get(symbol, "")))
+        if str(values[symbol]).startswith(others):
+            values[symbol] = str(values[symbol]).removeprefix(others).strip()
+        else:
+            del values[symbol]
+            lost.append(symbol)
+    return values, sorted(lost)
 
 
 def read_lines(text: str) -> dict[str, ConfigValue]:
