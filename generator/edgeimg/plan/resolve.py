@@ -36,7 +36,7 @@ from edgeimg.plan.plan import (
     PlannedRuntime,
     YoctoPlan,
 )
-from edgeimg.plan.yocto import choose_series, plan_yocto
+from edgeimg.plan.yocto import choose_series, lacking, plan_yocto
 
 
 def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> Plan:
@@ -182,7 +182,8 @@ def _with_yocto(
     glibc = catalog.series[series].glibc
     runtime, accelerator = choose(chosen, series, models)
     plan = plan_yocto(chosen, serves, catalog, series, (runtime, accelerator), features)
-    return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, yocto=plan)
+    notes = lacking(chosen, serves)
+    return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, yocto=plan, notes=notes)
 
 
 # What the boot partition and the root file system need beside the data partition.

@@ -235,6 +235,16 @@ def _accepted(chosen: Chosen, serves: YoctoBoard) -> dict[str, YoctoConf]:
     return found
 
 
+def lacking(chosen: Chosen, serves: YoctoBoard) -> tuple[str, ...]:
+    """What the image comes without for want of a licence, a note each."""
+    return tuple(
+        f"the image comes without {entry.without}: the licence {name} is not accepted "
+        f"({entry.where}). Read it; then write `accept_licenses: [{name}]`"
+        for name, entry in serves.licenses.items()
+        if entry.without and name not in chosen.product.accept_licenses
+    )
+
+
 def _repositories(
     chosen: Chosen, catalog: YoctoCatalog, series: str, wanted: Iterable[str]
 ) -> tuple[dict[str, PlannedRepository], dict[str, str]]:

@@ -82,6 +82,15 @@ def test_a_licence_must_be_accepted_by_name(edgeimg: Edgeimg, product: Callable[
     assert edgeimg("check", "--set", "accept_licenses=[Test EULA]").status == 0
 
 
+def test_what_an_image_lacks_for_want_of_a_licence_is_told(edgeimg: Edgeimg) -> None:
+    check = ("check", "--board", "raspberrypi5")
+    told = "note: the image comes without Wi-Fi and Bluetooth: the licence synaptics-killswitch is"
+    assert told in edgeimg(*check).stderr
+    accepted = edgeimg(*check, "--set", "accept_licenses=[synaptics-killswitch]")
+    assert accepted.status == 0
+    assert "licence" not in accepted.stderr
+
+
 def test_another_runtime_is_refused(edgeimg: Edgeimg, product: Callable[..., None]) -> None:
     product()
     answer = edgeimg("check", "--set", "runtime=litert")
