@@ -22,7 +22,7 @@ from edgeimg.builders.image import Image
 from edgeimg.builders.yocto import drive
 from edgeimg.builders.yocto.artefacts import collect
 from edgeimg.cli.verify import Way, artefacts_of, check_bootable
-from edgeimg.errors import EdgeimgError, InternalError, UserError
+from edgeimg.errors import InternalError, UserError
 from edgeimg.events import Event, Progress, Step
 from edgeimg.guest.machine import arguments
 from edgeimg.manifest.select import select
@@ -31,6 +31,7 @@ from edgeimg.plan.resolve import resolve
 from edgeimg.prepare.inputs import Inputs
 from edgeimg.render.write import write
 
+CLONE = 'Command "/p$ git clone -q --bare -- ssh://git@git.example/x.git /ref/.tmp" failed:'
 LICENSES = "tmp/deploy/licenses/jetson_orin_nano_devkit"
 DEPLOYED = "tmp/deploy/images/jetson-orin-nano-devkit/digits-image-jetson-orin-nano-devkit.rootfs"
 
@@ -252,14 +253,46 @@ def test_an_error_of_bitbake_is_one_line(trial: Trial, recording: str, words: st
         ),
         ("fatal: reference is not a tree: " + 40 * "a", "the pinned commit aaaa"),
         ("fatal: remote error: upload-pack: not our ref " + 40 * "b", "the pinned commit bbbb"),
+        (
+            f'Command "git rev-parse --verify --end-of-options {40 * "c"}^{{commit}}" failed:\n'
+            "fatal: Needed a single revision",
+            "the pinned commit cccc",
+        ),
+        ('ERROR    - Branch "b" cannot be found in repository "r"', "r has no branch b"),
+        (
+            'ERROR    - Branch "b" in repository "r" does not contain commit "dd"',
+            "branch b of r has no commit dd",
+        ),
+        (
+            f"{CLONE}\nssh: Could not resolve hostname git.example: Name or service not known\n"
+            "fatal: Could not read from remote repository.",
+            "git.example cannot be reached",
+        ),
+        (
+            f"{CLONE}\nssh: connect to host git.example port 22: Connection refused\n"
+            "fatal: Could not read from remote repository.",
+            "git.example cannot be reached",
+        ),
+        (
+            f"{CLONE}\nfatal: '/none' does not appear to be a git repository\n"
+            "fatal: Could not read from remote repository.",
+            "ssh://git@git.example/x.git cannot be cloned",
+        ),
         ("error: write error: No space left on device", "the disk is full"),
-        ("2026-11-21 17:33:33 - ERROR    - something else", "something else"),
     ],
 )
-def test_what_kas_says_is_one_line(trial: Trial, says: str, words: str) -> None:
-    with pytest.raises(EdgeimgError) as caught:
+def test_what_kas_says_of_a_repository_or_the_disk_is_for_its_user(
+    trial: Trial, says: str, words: str
+) -> None:
+    with pytest.raises(UserError) as caught:
         trial.build(recording="", status=1, says=says)
     assert words in str(caught.value)
+
+
+def test_what_else_kas_says_is_one_line(trial: Trial) -> None:
+    with pytest.raises(InternalError) as caught:
+        trial.build(recording="", status=1, says="2026-11-21 - ERROR    - something else")
+    assert "something else" in str(caught.value)
 
 
 def test_an_artefact_that_is_missing_is_an_error(trial: Trial) -> None:

@@ -38,7 +38,7 @@ PRESSURE_MAX_MEMORY = 100_000
 # What a failure of kas is for its user: pattern of a line, message, hint.
 KNOWN = (
     (
-        re.compile(r"[Cc]ould not resolve host: (\S+)"),
+        re.compile(r"[Cc]ould not resolve host(?:name)?:? (\S+?)(?::|$)"),
         "{0} cannot be reached",
         "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
     ),
@@ -48,7 +48,21 @@ KNOWN = (
         "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
     ),
     (
-        re.compile(r"(?:not our ref|reference is not a tree:?|unable to read tree) ([0-9a-f]{40})"),
+        re.compile(r"(?:connect to host|unable to connect to) ([^\s:]+)"),
+        "{0} cannot be reached",
+        "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
+    ),
+    (
+        # Before it git has said why, if there is a pattern for that.
+        re.compile(r"git clone .*-- (\S+) \S+\" failed"),
+        "{0} cannot be cloned",
+        "See its address in kas/, and whether you may read it.",
+    ),
+    (
+        re.compile(
+            r"(?:not our ref|reference is not a tree:?|unable to read tree|--end-of-options) "
+            r"([0-9a-f]{40})"
+        ),
         "the pinned commit {0} is gone from its repository",
         "Run `edgeimg lock`, or write another commit.",
     ),
@@ -58,9 +72,14 @@ KNOWN = (
         "See its address in kas/.",
     ),
     (
-        re.compile(r"[Rr]emote branch (\S+) not found"),
-        "there is no branch {0}",
-        "See its repository in kas/.",
+        re.compile(r'Branch "(\S+)" cannot be found in repository "(\S+)"'),
+        "{1} has no branch {0}",
+        "See its address in kas/, and take another branch.",
+    ),
+    (
+        re.compile(r'Branch "(\S+)" in repository "(\S+)" does not contain commit "(\S+)"'),
+        "branch {0} of {1} has no commit {2}",
+        "Run `edgeimg lock`, or write another commit.",
     ),
     (
         re.compile(r"[Cc]annot connect to (?:the Docker daemon|Podman)"),
