@@ -62,7 +62,8 @@ class BuildrootOptions(Manifest):
         "in text a `$` is a `$`, but for $(TOPDIR) and $(BR2_EXTERNAL_..._PATH).",
     )
     primary_site: MirrorUrl | None = Field(
-        default=None, description="Address where sources are looked for first."
+        default=None,
+        description="Address (http, https or file) where sources are looked for first.",
     )
 
 
@@ -109,10 +110,11 @@ class YoctoOptions(Manifest):
         default=(), description="Lines of local.conf, after all others, as BitBake reads them."
     )
     source_mirror: MirrorUrl | None = Field(
-        default=None, description="Address where sources are looked for first."
+        default=None,
+        description="Address (http, https or file) where sources are looked for first.",
     )
     sstate_mirror: MirrorUrl | None = Field(
-        default=None, description="Address of a shared state cache."
+        default=None, description="Address (http, https or file) of a shared state cache."
     )
     hash_server: Word | None = Field(
         default=None, description="Hash equivalence server of that cache, such as `host:8686`."
@@ -138,7 +140,10 @@ class AppGit(Manifest):
 
     url: Annotated[
         str, StringConstraints(pattern=r"^(https|ssh|file)://[A-Za-z0-9_.,:/@+~-]+$")
-    ] = Field(description="Address of the repository.")
+    ] = Field(
+        description="Address (https, ssh or file) of the repository, such as "
+        "ssh://git@git.example/app.git."
+    )
     branch: Word = Field(description="Its branch.")
     revision: Commit = Field(description="Its commit.")
 
