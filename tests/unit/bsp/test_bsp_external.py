@@ -129,6 +129,11 @@ def test_a_configuration_becomes_a_board(edgeimg, place, session_cache) -> None:
     tree = BUILDERS["buildroot"].render(plan, Inputs(lock=fake_lock(plan)))
     lines = tree.files["config.mk"].data().decode().splitlines()
     assert f"VENDOR := {place / 'vendor'}" in lines and "DEFCONFIG := acme_full" in lines
+    readme = tree.files["README.md"].data().decode()
+    assert "`VENDOR` in `config.mk` says where it lies." in readme
+    assert "the vendor's `acme_full_defconfig`" in readme
+    lines = tree.files[f"external/configs/{plan.product}_defconfig"].data().decode().splitlines()
+    assert "# The Makefile adds this to the vendor's acme_full_defconfig." in lines
 
 
 def test_what_it_does_not_say(edgeimg, place) -> None:  # type: ignore[no-untyped-def]
