@@ -324,6 +324,18 @@ def test_an_interrupt_reaches_bitbake_twice(trial: Trial) -> None:
     trial.build()  # and the next run goes on
 
 
+@pytest.mark.parametrize("name", ["a+b", "a@b", "a%b", "a:b", "é"])
+def test_a_path_that_bitbake_refuses_is_refused_before_it_starts(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(drive, "has_locale", lambda _: True)
+    drive.check_machine(tmp_path)
+    with pytest.raises(UserError, match="BitBake needs a path of ASCII"):
+        drive.check_machine(tmp_path / name)
+    drive.check_machine(tmp_path / name, container=True)  # it has a path of its own in there
+
+
 def test_root_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(UserError, match="does not run as root"):

@@ -155,7 +155,8 @@ def check_machine(
     """What BitBake would stop at, hours later or in many lines.
 
     Raises:
-        UserError: the user is root, a locale is missing, the disk is too small.
+        UserError: the user is root, a locale is missing, the path is none for BitBake, the disk
+            is too small.
     """
     if os.geteuid() == 0:
         raise UserError(
@@ -166,6 +167,13 @@ def check_machine(
         raise UserError(
             f"BitBake needs the locale {YOCTO_LOCALE}, and this machine has none",
             hint=f"On Debian: echo '{YOCTO_LOCALE} UTF-8' >> /etc/locale.gen && locale-gen.",
+        )
+    # oe-core's sanity checks, and `:` between the folders of BBPATH.
+    if not container and re.search(r"[+@%:]|[^\x00-\x7f]", str(folder.absolute())):
+        raise UserError(
+            "BitBake needs a path of ASCII, without any of + @ % :",
+            place=shown(folder),
+            hint="Name another folder with --project.",
         )
     # Of a build that goes on, much is there already.
     if not disk or (folder / "build/tmp").exists():
