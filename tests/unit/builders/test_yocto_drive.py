@@ -278,10 +278,15 @@ def test_an_error_of_bitbake_is_one_line(trial: Trial, recording: str, words: st
             "fatal: Could not read from remote repository.",
             "ssh://git@git.example/x.git cannot be cloned",
         ),
+        (
+            "INFO - ERROR: Unable to parse /p/bb/parse/parse_py/ConfHandler.py\n"
+            "INFO - bb.parse.ParseError: ParseError at /p/conf/local.conf:9: unparsed line: 'A'",
+            "does not read the settings: unparsed line: 'A'",
+        ),
         ("error: write error: No space left on device", "the disk is full"),
     ],
 )
-def test_what_kas_says_of_a_repository_or_the_disk_is_for_its_user(
+def test_what_is_the_users_to_change_is_told_to_its_user(
     trial: Trial, says: str, words: str
 ) -> None:
     with pytest.raises(UserError) as caught:

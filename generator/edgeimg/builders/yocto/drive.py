@@ -87,6 +87,11 @@ KNOWN = (
         "Start it, or build without --container.",
     ),
     (
+        re.compile(r"ParseError at \S+/conf/local\.conf:\d+: (.+)"),
+        "BitBake does not read the settings: {0}",
+        "Mend it in yocto.local_conf of the product, or where kas/ says that it is from.",
+    ),
+    (
         re.compile(r"TMPDIR has changed location"),
         "build/tmp was made with --container, or without it, and now it is the other way",
         "Build as then, or remove build/tmp.",
