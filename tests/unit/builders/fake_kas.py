@@ -1,6 +1,6 @@
 """Stands in for kas: writes the event log of a real run, and what it deployed.
 
-    python3 fake_kas.py build kas.yml -- [-g] --write-log LOG
+    python3 fake_kas.py build kas.yml -- [-g] [--postread FILE] --write-log LOG
 
 `trouble` in the project says which recording, with what exit status, what is printed before
 it, and whether it then waits: `{"recording": "wrynose-failure", "status": 1, "wait": true}`.
@@ -36,6 +36,9 @@ def main() -> None:
     trouble = {"recording": "wrynose-success", "status": 0}
     if (file := Path("build/trouble")).exists():
         trouble |= json.loads(file.read_text())
+    if "--postread" in sys.argv:
+        conf = Path("build") / sys.argv[sys.argv.index("--postread") + 1]
+        print(conf.read_text(), flush=True)
     print(trouble.get("says", "INFO - a line of kas"), flush=True)
     if trouble["recording"]:
         log = Path(sys.argv[sys.argv.index("--write-log") + 1])

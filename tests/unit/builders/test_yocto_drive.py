@@ -119,6 +119,20 @@ def test_a_build_hands_out_its_artefacts(trial: Trial) -> None:
     assert "a line of kas" in (trial.project / "build/edgeimg.log").read_text()
 
 
+def test_a_source_mirror_of_the_environment(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_MIRROR_URL", "https://mirror.example/s")
+    trial.build()
+    log = trial.project / "build/edgeimg.log"
+    assert 'SOURCE_MIRROR_URL = "https://mirror.example/s"\nINHERIT +=' in log.read_text()
+    trial.yocto["source_mirror"] = "https://own.example/s"
+    trial.build()
+    assert "mirror.example" not in log.read_text()
+    del trial.yocto["source_mirror"]
+    monkeypatch.setenv("SOURCE_MIRROR_URL", 'https://x" + os.system("y")')
+    with pytest.raises(UserError, match=r"is not an address .*Correct the variable, or unset it\."):
+        trial.build()
+
+
 def test_what_did_not_change_is_not_read_again(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,12 +17,13 @@ from edgeimg.builders.yocto import container as containers
 from edgeimg.builders.yocto.artefacts import collect
 from edgeimg.builders.yocto.at_hand import needs_network, without_network
 from edgeimg.builders.yocto.events import EventLog, last_lines
-from edgeimg.cache import Cache
+from edgeimg.cache import Cache, write_atomic
 from edgeimg.errors import EdgeimgError, InternalError, UserError
 from edgeimg.events import Log, Report, Step
 from edgeimg.host import YOCTO_GIB, YOCTO_LOCALE, has_locale
 from edgeimg.manifest.load import shown
-from edgeimg.plan.plan import Plan
+from edgeimg.manifest.product import MIRROR_PATTERN
+from edgeimg.plan.plan import Plan, YoctoPlan
 from edgeimg.process import run
 
 # No shell's own kas: the one that edgeimg depends on.
@@ -213,6 +214,7 @@ def _kas(
     events = EventLog(path=folder / "build" / "events.log", report=report)
     events.path.unlink(missing_ok=True)
     event_log = containers.inside(events.path, folder) if container else events.path
+    words = [*words, *_mirror(plan.yocto, folder)]
     said: list[str] = []
     _note_changes(plan, report)
     report(Step(name="layers"))
@@ -237,6 +239,26 @@ def _kas(
     if done.status != 0:
         problem = needs_network(plan, events.failed) if "BB_NO_NETWORK" in environment else None
         raise problem or _failure(events, said, shown(log), folder)
+
+
+def _mirror(yocto: YoctoPlan, folder: Path) -> list[str]:
+    """What lets BitBake heed a SOURCE_MIRROR_URL of our environment, which takes a class besides.
+
+    A product's own comes before it, as with SSTATE_MIRRORS.
+    """
+    name = "SOURCE_MIRROR_URL"
+    named = os.environ.get(name, "")
+    if not named or any(name in section for section in yocto.conf.values()):
+        return []
+    if not re.fullmatch(MIRROR_PATTERN, named):
+        raise UserError(
+            f"'{named[:80]}' is not an address (http, https or file)",
+            place=name,
+            hint="Correct the variable, or unset it.",
+        )
+    content = f'{name} = "{named}"\nINHERIT += "own-mirrors"\n'
+    write_atomic(folder / "build" / "mirror.conf", content.encode())
+    return ["--postread", "mirror.conf"]
 
 
 def _note_changes(plan: Plan, report: Report) -> None:
