@@ -13,7 +13,8 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         # Once more, as `timeout` and impatient people send it, would interrupt the ending.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         print("interrupted; the next run goes on from here", file=sys.stderr)
         sys.exit(130)
 
