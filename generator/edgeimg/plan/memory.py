@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from edgeimg.catalog.runtimes import Runtime
 from edgeimg.errors import UserError
-from edgeimg.manifest.load import shown
+from edgeimg.manifest.board import Board, BuildrootBoard, DebianBoard, YoctoBoard
+from edgeimg.manifest.load import Source, shown
+from edgeimg.manifest.product import Product
 from edgeimg.model.info import ModelInfo
+from edgeimg.plan.buildroot import ESP_MIB, slot_mib
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.plan import PlannedModel, PlannedRuntime
 
 MIB = 1 << 20
+# What the boot partition and the root file system need beside the data partition.
+SYSTEM_MIB = 64
 TIGHT = 0.8  # of the memory; above that it is worth a word
 
 
@@ -63,6 +69,50 @@ def least_mib(runtime: Runtime, builder: str, models: Iterable[ModelInfo]) -> fl
 def _base_mib(runtime: Runtime, builder: str) -> int:
     measured = runtime.memory.get(builder)
     return measured.mib if measured else 0
+
+
+def fit_partitions(
+    product: Product,
+    source: Source,
+    board: Board,
+    board_path: Path,
+    serves: DebianBoard | BuildrootBoard | YoctoBoard,
+    models: tuple[PlannedModel, ...],
+) -> None:
+    """Holds the data partition, beside the system's, against the board's medium.
+
+    Raises:
+        UserError: it does not fit, or the partitions are not ours to make.
+    """
+    place = source.place(("data_mib",))
+    if isinstance(serves, YoctoBoard):
+        if "data_mib" in product.model_fields_set:
+            raise UserError(
+                f"data_mib: the partitions of {board.name} are those of its layer with yocto",
+                place=place,
+                hint="Leave it out, or set WKS_FILE in yocto.local_conf.",
+            )
+        return
+    if isinstance(serves, BuildrootBoard) and serves.disk is not None:
+        # Upstream's scripts make the partitions, and none of them is for data.
+        if "data_mib" in product.model_fields_set:
+            raise UserError(
+                f"data_mib: {board.name} has no data partition of ours: upstream's scripts make "
+                f"{serves.disk}",
+                place=place,
+                hint="Leave it out; BR2_TARGET_ROOTFS_EXT2_SIZE in buildroot.config is the size "
+                "of the root file system, which keeps what is written to it.",
+            )
+        return
+    ours = isinstance(serves, BuildrootBoard)
+    system = ESP_MIB + 2 * slot_mib(models) if ours else SYSTEM_MIB
+    if product.data_mib + system >= board.storage_mib:
+        raise UserError(
+            f"data_mib: {product.data_mib} MiB of data and some {system} MiB of system do not "
+            f"fit the {board.storage_mib} MiB of {board.name}",
+            place=place,
+            hint=f"Take less or smaller models, or see storage_mib in {shown(board_path)}.",
+        )
 
 
 def _fit_medium(chosen: Chosen, files_mib: float, place: str) -> None:

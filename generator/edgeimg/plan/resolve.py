@@ -18,13 +18,13 @@ from edgeimg.manifest.load import Source, is_folder, load, shown, user_path
 from edgeimg.manifest.product import Builder, Product
 from edgeimg.plan.accelerators import check_files
 from edgeimg.plan.app import check_code, check_git, find_app
-from edgeimg.plan.buildroot import ESP_MIB, choose_toolchain, fit_kernel, plan_buildroot, slot_mib
+from edgeimg.plan.buildroot import choose_toolchain, fit_kernel, plan_buildroot
 from edgeimg.plan.choice import choose
 from edgeimg.plan.chosen import Chosen
 from edgeimg.plan.debian import check_overlay, plan_debian
 from edgeimg.plan.features import check_disk, plan_features
 from edgeimg.plan.fit import fit_operators
-from edgeimg.plan.memory import fit_memory
+from edgeimg.plan.memory import fit_memory, fit_partitions
 from edgeimg.plan.models import plan_model
 from edgeimg.plan.plan import (
     BuildrootPlan,
@@ -72,7 +72,7 @@ def resolve(product: Product, source: Source, cache_dir: Path | None = None) -> 
         raise UserErrors(errors)
     board_path = entry.path
     serves = _builder(product, source, board, board_path, builder)
-    _storage(product, source, board, board_path, serves, models)
+    fit_partitions(product, source, board, board_path, serves, models)
     chosen = Chosen(
         product=product,
         source=source,
@@ -185,9 +185,6 @@ def _with_yocto(
     notes = lacking(chosen, serves)
     return _Made(glibc=glibc, runtime=runtime, accelerator=accelerator, yocto=plan, notes=notes)
 
-
-# What the boot partition and the root file system need beside the data partition.
-SYSTEM_MIB = 64
 
 T = TypeVar("T")
 
@@ -318,45 +315,6 @@ def _builder(
         )
     assert isinstance(builder, DebianBoard | BuildrootBoard | YoctoBoard)
     return builder
-
-
-def _storage(
-    product: Product,
-    source: Source,
-    board: Board,
-    board_path: Path,
-    serves: DebianBoard | BuildrootBoard | YoctoBoard,
-    models: tuple[PlannedModel, ...],
-) -> None:
-    place = source.place(("data_mib",))
-    if isinstance(serves, YoctoBoard):
-        if "data_mib" in product.model_fields_set:
-            raise UserError(
-                f"data_mib: the partitions of {board.name} are those of its layer with yocto",
-                place=place,
-                hint="Leave it out, or set WKS_FILE in yocto.local_conf.",
-            )
-        return
-    if isinstance(serves, BuildrootBoard) and serves.disk is not None:
-        # Upstream's scripts make the partitions, and none of them is for data.
-        if "data_mib" in product.model_fields_set:
-            raise UserError(
-                f"data_mib: {board.name} has no data partition of ours: upstream's scripts make "
-                f"{serves.disk}",
-                place=place,
-                hint="Leave it out; BR2_TARGET_ROOTFS_EXT2_SIZE in buildroot.config is the size "
-                "of the root file system, which keeps what is written to it.",
-            )
-        return
-    ours = isinstance(serves, BuildrootBoard)
-    system = ESP_MIB + 2 * slot_mib(models) if ours else SYSTEM_MIB
-    if product.data_mib + system >= board.storage_mib:
-        raise UserError(
-            f"data_mib: {product.data_mib} MiB of data and some {system} MiB of system do not "
-            f"fit the {board.storage_mib} MiB of {board.name}",
-            place=place,
-            hint=f"Take less or smaller models, or see storage_mib in {shown(board_path)}.",
-        )
 
 
 def _architecture(catalog: Catalog, entry: Entry[Board]) -> Architecture:

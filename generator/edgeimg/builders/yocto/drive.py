@@ -36,22 +36,23 @@ MEMORY_PER_TASK_GIB = 2
 # BitBake begins no further task. There is none for the CPU, of which all tasks may take all.
 PRESSURE_MAX_MEMORY = 100_000
 
+UNREACHED = (
+    "{0} cannot be reached",
+    "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
+)
 # What a failure of kas is for its user: pattern of a line, message, hint.
 KNOWN = (
     (
         re.compile(r"[Cc]ould not resolve host(?:name)?:? (\S+?)(?::|$)"),
-        "{0} cannot be reached",
-        "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
+        *UNREACHED,
     ),
     (
         re.compile(r"[Uu]nable to access '([^']+)'"),
-        "{0} cannot be reached",
-        "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
+        *UNREACHED,
     ),
     (
         re.compile(r"(?:connect to host|unable to connect to) ([^\s:]+)"),
-        "{0} cannot be reached",
-        "Check the network, or set KAS_PREMIRRORS to a mirror of the repositories.",
+        *UNREACHED,
     ),
     (
         # Before it git has said why, if there is a pattern for that.
